@@ -1,0 +1,41 @@
+"""The `thanos` command. Each command's module imports what it needs when it runs, so that --help is quick."""
+
+import sys
+
+import typer
+
+from thanos.cli import predict, show, skills
+
+app = typer.Typer(
+    name="thanos",
+    help="Plan the conversational skill, then speak: the next speaker's thoughts and skill, from a social context and a dialogue.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("predict")(predict.predict)
+app.command("skills")(skills.skills)
+app.command("show")(show.show)
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"thanos {installed('thanos-skill-of-mind')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: an error that the user can mend is one line on standard error and exit code 2."""
+    from thanos.errors import ThanosError
+
+    try:
+        app()
+    except ThanosError as error:
+        typer.echo(f"thanos: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # `thanos predict ... | head`
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,86 @@
+"""Make a dialogue fit a model's context window: the oldest turns go first, the template never."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from thanos.dialogue import Dialogue
+from thanos.errors import ThanosError
+from thanos.prompts.template import Message, Prompt
+
+CHARACTERS_PER_TOKEN_AT_MOST = 16
+"""No tokenizer packs more of running text into a token on average, so longer texts are cut before they are counted."""
+
+
+@dataclass(frozen=True)
+class FittedPrompt:
+    """A prompt that fits, and what had to be left out for it."""
+
+    messages: list[Message]
+    dropped_turns: int = 0
+    dropped_characters: int = 0
+    """Characters cut from the beginning of the oldest kept turn and the end of the social context."""
+
+    @property
+    def truncated(self) -> dict[str, int] | None:
+        """For the output row: what was cut, or None."""
+        if not self.dropped_turns and not self.dropped_characters:
+            return None
+        return {"turns": self.dropped_turns, "characters": self.dropped_characters}
+
+
+def fit(dialogue: Dialogue, prompt: Prompt, count_tokens: Callable[[list[Message]], int], budget: int | None) -> FittedPrompt:
+    """Render a dialogue into at most `budget` tokens.
+
+    Args:
+        count_tokens: Tokens of a rendered prompt, with the chat template's own.
+        budget: The model's context window less what it is to write; None if the window isn't known.
+
+    Raises:
+        ThanosError: if not even the template fits.
+    """
+    messages = prompt.render(dialogue)
+    if budget is None:
+        return FittedPrompt(messages)
+    longest = budget * CHARACTERS_PER_TOKEN_AT_MOST
+    if sum(len(m["content"]) for m in messages) <= longest and count_tokens(messages) <= budget:
+        return FittedPrompt(messages)
+
+    def fits(context: str, turns: list, limit: int = budget) -> bool:
+        shorter = dialogue.model_copy(update={"social_context": context, "turns": turns})
+        return count_tokens(prompt.render(shorter)) <= limit
+
+    last = dialogue.turns[-1]
+    stub = last.model_copy(update={"text": "", "image": None})
+    if not fits("", [stub]):
+        raise ThanosError(f"the prompt {prompt.name!r} alone is longer than the {budget} tokens that the model has for it")
+    context = dialogue.social_context[:longest]
+    if not fits(context, [stub], budget // 2):  # leave at least half of the window to the dialogue
+        context = context[: _most(len(context), lambda n: fits(context[:n], [stub], budget // 2))]
+
+    turns = dialogue.turns
+    # Turns beyond `budget` can't fit (each costs a token or more), so they needn't be counted.
+    kept = _most(min(len(turns), budget), lambda n: _length(turns[-n:]) <= longest and fits(context, turns[-n:]))
+    dropped_characters = len(dialogue.social_context) - len(context)
+    if kept:
+        turns = turns[-kept:]
+    else:
+        words = last.words()
+        tail = words[-longest:]
+        keep = _most(len(tail), lambda n: fits(context, [stub.model_copy(update={"text": tail[len(tail) - n :]})]))
+        turns = [stub.model_copy(update={"text": tail[len(tail) - keep :]})]
+        dropped_characters += len(words) - keep
+    shorter = dialogue.model_copy(update={"social_context": context, "turns": turns})
+    return FittedPrompt(prompt.render(shorter), len(dialogue.turns) - len(turns), dropped_characters)
+
+
+def _length(turns: list) -> int:
+    return sum(len(turn.text) for turn in turns)
+
+
+def _most(n: int, fits: Callable[[int], bool]) -> int:
+    """The largest k <= n that fits, by bisection; 0 if none does."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
