@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from thanos.cli import predict, show, skills
+from thanos.cli import predict, setup, show, skills
 
 app = typer.Typer(
     name="thanos",
-    help="Plan the conversational skill, then speak: the next speaker's thoughts and skill, from a social context and a dialogue.",
+    help="Plan the conversational skill, then speak: what the next speaker of a dialogue thinks, and the skill it leads to.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.command("predict")(predict.predict)
 app.command("skills")(skills.skills)
 app.command("show")(show.show)
+app.command("setup")(setup.setup)
 
 
 @app.callback(invoke_without_command=True)

@@ -29,7 +29,8 @@ def predict(
     timeout: Timeout = None,
     retries: Retries = None,
     price: Annotated[
-        Optional[str], typer.Option(metavar="IN,OUT", help="US dollars per million tokens in and out, to report the cost.")
+        Optional[str],
+        typer.Option(metavar="IN,OUT", help="US dollars per million tokens in and out, to report the cost."),
     ] = None,
 ) -> None:
     """Predict the next speaker's explanation and skill for every dialogue of FILE.

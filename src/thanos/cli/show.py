@@ -44,7 +44,9 @@ def show(
             console.print(Text(message["content"]))
         tokens = thanos.engine.count_tokens(fitted.messages)
         window = thanos.engine.context_window
-        cut = f", {fitted.dropped_turns} turns and {fitted.dropped_characters} characters cut" if fitted.truncated else ""
+        cut = (
+            f", {fitted.dropped_turns} turns and {fitted.dropped_characters} characters cut" if fitted.truncated else ""
+        )
         limit_text = f" of {window}" if window else " (estimated; the server counts its own)"
         console.print(Text(f"--- {thanos.model}: {tokens} tokens{limit_text}{cut} ---", style="bold dim"))
     thanos.close()

@@ -75,10 +75,10 @@ def _turn(item: Any, where: str) -> Turn:
         raise ThanosError(f"{where}: expected {{speaker, text}}, found {_kind(item)}")
     speaker, text, image = (_first_value(item, keys) for keys in (SPEAKER_KEYS, TEXT_KEYS, IMAGE_KEYS))
     if speaker is None or not str(speaker).strip():
-        raise ThanosError(f"{where}: a turn without a speaker; add \"speaker\"")
+        raise ThanosError(f'{where}: a turn without a speaker; add "speaker"')
     if text is None and image is None:
         near = difflib.get_close_matches("text", item, n=1, cutoff=0.5)
-        raise ThanosError(f"{where}: a turn without text; " + (f"is {near[0]!r} meant?" if near else "add \"text\""))
+        raise ThanosError(f"{where}: a turn without text; " + (f"is {near[0]!r} meant?" if near else 'add "text"'))
     for name, value in (("text", text), ("image", image)):
         if value is not None and not isinstance(value, str):
             raise ThanosError(f"{where}.{name}: expected text, found {_kind(value)}")
@@ -99,7 +99,7 @@ def _from_messages(messages: Any) -> tuple[str, list[Turn]]:
     for i, message in enumerate(messages):
         where = f"messages[{i}]"
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise ThanosError(f"{where}: a message without a role; add \"role\"")
+            raise ThanosError(f'{where}: a message without a role; add "role"')
         role, (text, image) = message["role"], _content(message.get("content"), where)
         if role in ("system", "developer"):
             system.append(text)
@@ -127,7 +127,7 @@ def _content(content: Any, where: str) -> tuple[str, str | None]:
 def _no_turns(row: dict) -> str:
     near = next((n for key in TURNS_KEYS for n in difflib.get_close_matches(key, row, n=1, cutoff=0.7)), None)
     if near:
-        return f"no turns; the nearest key is {near!r}: rename it to \"turns\""
+        return f'no turns; the nearest key is {near!r}: rename it to "turns"'
     found = ", ".join(map(repr, list(row)[:6])) or "nothing"
     return f'no turns; found {found}: add "turns": [{{"speaker": ..., "text": ...}}]'
 

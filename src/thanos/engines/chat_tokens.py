@@ -1,4 +1,4 @@
-"""Chat messages -> token ids, by the tokenizer's own chat template, for the engines that run weights in this process."""
+"""Chat messages -> token ids, by the tokenizer's own chat template, for the engines that run weights here."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ def defuse(text: str, special_tokens: list[str]) -> str:
 def encode_chat(tokenizer: Any, messages: list[Message]) -> list[int]:
     """Token ids of a chat prompt, up to where the assistant begins to write.
 
-    The template writes the beginning-of-text token where the model has one; nothing adds a second. A tokenizer without a
-    chat template (a base model) gets the messages as paragraphs.
+    The template writes the beginning-of-text token where the model has one; nothing adds a second. A tokenizer without
+    a chat template (a base model) gets the messages as paragraphs.
 
     Args:
         tokenizer: A transformers tokenizer.

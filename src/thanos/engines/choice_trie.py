@@ -1,8 +1,8 @@
 """The closed set as a trie of tokens: which next tokens are allowed where, and what each member's probability is.
 
-Under constrained decoding a member's probability is the product, over the nodes on its path where more than one token is
-allowed, of the token's probability among the allowed ones. Only these nodes need a model's answer: for the 39 skills that
-is the root and the few names that begin alike. The probabilities of all members sum to 1 by construction.
+Under constrained decoding a member's probability is the product, over the nodes on its path where more than one token
+is allowed, of the token's probability among the allowed ones. Only these nodes need a model's answer: for the 39 skills
+that is the root and the few names that begin alike. The probabilities of all members sum to 1 by construction.
 """
 
 import math
@@ -29,7 +29,9 @@ class ChoiceTrie:
             for i, token in enumerate(path):
                 children.setdefault(path[:i], set()).add(token)
         self.branches: dict[Path, list[int]] = {
-            path: sorted(tokens) for path, tokens in sorted(children.items(), key=lambda item: len(item[0])) if len(tokens) > 1
+            path: sorted(tokens)
+            for path, tokens in sorted(children.items(), key=lambda item: len(item[0]))
+            if len(tokens) > 1
         }
         """Path to a node with a choice -> the tokens allowed there; shorter paths first, the root () among them."""
 

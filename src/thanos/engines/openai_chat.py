@@ -90,7 +90,9 @@ class OpenAIEngine:
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
             raise EngineError(f"{self.name} at {self._client.base_url}: {_reason(error)}") from None
         except openai.APITimeoutError:
-            return Generation(request.key, error=f"no answer within {self._client.timeout:g} s, {self._client.max_retries + 1} times")
+            return Generation(
+                request.key, error=f"no answer within {self._client.timeout:g} s, {self._client.max_retries + 1} times"
+            )
         except openai.APIConnectionError as error:
             if not self._reached.is_set():
                 cause = error.__cause__ or error

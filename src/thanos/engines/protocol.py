@@ -74,7 +74,7 @@ class Engine(Protocol):
     """Most tokens of prompt and completion together; None if the server doesn't say."""
 
     def count_tokens(self, messages: list[Message]) -> int:
-        """Tokens of a prompt as it is sent, chat template included (an upper estimate where no tokenizer is at hand)."""
+        """Tokens of a prompt as sent, chat template included (an upper estimate where no tokenizer is at hand)."""
         ...
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Generation]:

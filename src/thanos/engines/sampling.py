@@ -7,11 +7,13 @@ import torch
 from thanos.engines.protocol import Request
 
 
-def pick_tokens(logits: torch.Tensor, requests: Sequence[Request], generators: Sequence[torch.Generator]) -> torch.Tensor:
+def pick_tokens(
+    logits: torch.Tensor, requests: Sequence[Request], generators: Sequence[torch.Generator]
+) -> torch.Tensor:
     """Next tokens [B] from logits [B, vocab].
 
-    A sampled row draws from its own seeded generator, so what it writes depends neither on the rows beside it nor on the
-    batch size (up to rounding of the logits).
+    A sampled row draws from its own seeded generator, so what it writes depends neither on the rows beside it nor on
+    the batch size (up to rounding of the logits).
     """
     tokens = logits.argmax(-1)
     for i, request in enumerate(requests):

@@ -43,7 +43,9 @@ def load_engine(model: str, **options: Any) -> Engine:
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            raise ThanosError(f"unknown option {name!r}" + (f"; did you mean {near[0]!r}?" if near else f": use {', '.join(known)}"))
+            raise ThanosError(
+                f"unknown option {name!r}" + (f"; did you mean {near[0]!r}?" if near else f": use {', '.join(known)}")
+            )
     given = {name: value for name, value in options.items() if value is not None}
     kind, _, rest = model.partition("/")
     if model == "embedded":

@@ -50,7 +50,9 @@ class TransformersEngine:
         self.context_window = getattr(self._model.config, "max_position_embeddings", None)
         end = self._model.generation_config.eos_token_id
         ends = end if isinstance(end, list) else [end]
-        self._ends = torch.tensor([e for e in (*ends, self._tokenizer.eos_token_id) if e is not None], device=self._device)
+        self._ends = torch.tensor(
+            [e for e in (*ends, self._tokenizer.eos_token_id) if e is not None], device=self._device
+        )
         self._pad = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else int(self._ends[0])
         self._head: tuple[list[int], Any] = ([], None)
         self._tries: dict[Choices, tuple[list[int], list[int], ChoiceTrie]] = {}
@@ -114,7 +116,7 @@ class TransformersEngine:
         yield from self._finish(requests, [len(p) for p in prompts], steps, cache, mask)
 
     def _prefill(self, prompts: list[list[int]]) -> tuple[Any, torch.Tensor, torch.Tensor]:
-        """Returns the cache of a padded batch, its attention mask [B, T] and the logits after each prompt [B, vocab]."""
+        """The cache of a padded batch, its attention mask [B, T] and the logits after each prompt [B, vocab]."""
         head = _common_head(prompts)
         cache = self._head_cache(head, len(prompts)) if head else DynamicCache()
         ids, seen = self._left_padded([p[len(head) :] for p in prompts])
@@ -153,7 +155,7 @@ class TransformersEngine:
     def _finish(
         self, requests: list[Request], lengths: list[int], steps: list[torch.Tensor], cache: Any, mask: torch.Tensor
     ) -> Iterator[Generation]:
-        decode = lambda ids: self._tokenizer.decode(ids, skip_special_tokens=True)  # noqa: E731
+        decode = lambda ids: self._tokenizer.decode(ids, skip_special_tokens=True)
         written = _written(steps, mask, len(requests))
         free = [
             cut_before_lead(ids, decode, r.choices.lead) if r.choices else (ids, decode(ids).strip())
@@ -184,7 +186,8 @@ class TransformersEngine:
         for choices in dict.fromkeys(r.choices for r in requests if r.choices):
             after_text, at_start, trie = self._trie(choices)
             leads = [
-                ([int(steps[-1][i])] if last[i] else []) + (after_text if kept[i] else at_start) for i in range(len(requests))
+                ([int(steps[-1][i])] if last[i] else []) + (after_text if kept[i] else at_start)
+                for i in range(len(requests))
             ]
             block, seen = self._left_padded(leads)
             here = torch.cat([fed, seen], dim=1)
@@ -211,7 +214,7 @@ class TransformersEngine:
 
     def _trie(self, choices: Choices) -> tuple[list[int], list[int], ChoiceTrie]:
         if choices not in self._tries:
-            ids = lambda text: self._tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
+            ids = lambda text: self._tokenizer(text, add_special_tokens=False)["input_ids"]
             trie = ChoiceTrie([ids(f" {name}") for name in choices.names], end=int(self._ends[-1]))
             self._tries[choices] = (ids(f" {choices.lead}"), ids(choices.lead), trie)
         return self._tries[choices]

@@ -23,7 +23,7 @@ HIGHEST_RANK = 256
 
 
 class VllmEngine:
-    """vLLM's offline engine. Prompts that begin alike share their prefix cache; choices are constrained token by token."""
+    """vLLM's offline engine. Prompts that begin alike share their cache; choices are constrained token by token."""
 
     def __init__(self, model: str, adapter: str | None = None):
         """Load the model on the GPU.
@@ -74,10 +74,16 @@ class VllmEngine:
             prompt = encode_chat(self._tokenizer, request.messages)
             ends = [self._ids(text) for text in texts]
             outputs = self._run([prompt + end for end in ends], params)
-            yield request.key, [
-                sum(entry[token].logprob for entry, token in zip(out.prompt_logprobs[len(prompt) :], end, strict=True))
-                for out, end in zip(outputs, ends, strict=True)
-            ]
+            yield (
+                request.key,
+                [
+                    sum(
+                        entry[token].logprob
+                        for entry, token in zip(out.prompt_logprobs[len(prompt) :], end, strict=True)
+                    )
+                    for out, end in zip(outputs, ends, strict=True)
+                ],
+            )
 
     def close(self) -> None:
         """Free the engine."""
@@ -101,7 +107,7 @@ class VllmEngine:
             )
             for i in rows
         ]
-        decode = lambda ids: self._tokenizer.decode(ids, skip_special_tokens=True)  # noqa: E731
+        decode = lambda ids: self._tokenizer.decode(ids, skip_special_tokens=True)
         for i, output in zip(rows, self._run([prompts[i] for i in rows], params) if rows else [], strict=True):
             written = list(output.outputs[0].token_ids)
             ids = [t for t in written if t != self._tokenizer.eos_token_id]

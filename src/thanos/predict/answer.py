@@ -12,10 +12,8 @@ def read_generation(generation: Generation, options: PredictionOptions) -> Skill
     """Read one generation: its constrained choice where there is one, its text otherwise."""
     if generation.error:
         return SkillOfMind(error=generation.error)
-    if generation.choice:
-        raw = f"{generation.text.strip()} {MARKER} {generation.choice}".strip()
-    else:
-        raw = generation.text
+    named = f"{generation.text.strip()} {MARKER} {generation.choice}".strip()
+    raw = named if generation.choice else generation.text
     thought = parse_thought(raw)
     skill = Skill(generation.choice) if generation.choice else thought.skill
     return SkillOfMind(

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from thanos.dialogue import Dialogue, dialogue_from_row, dialogue_from_text
@@ -25,7 +25,7 @@ class Prediction:
     skill_of_mind: SkillOfMind
     truncated: dict[str, int] | None = None
     """Turns and characters that had to be left out for the context window; None if all fitted."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class Thanos:
@@ -91,7 +91,7 @@ class Thanos:
                 due += 1
 
     def trace(self, dialogue: Dialogue | dict | str) -> list[SkillOfMind]:
-        """The skill-of-mind before every turn that answers another: item i belongs to the turn after the first i + 1."""
+        """The skill-of-mind after every turn: item i is what the next speaker thinks after the first i + 1 turns."""
         whole = _as_dialogue(dialogue)
         return list(self.predict_many(whole.prefix(n) for n in range(1, len(whole.turns) + 1)))
 

@@ -49,7 +49,9 @@ def fit_dialogue(dialogue: Dialogue, prompt: Prompt, engine: Engine, options: Pr
     room = (options.max_tokens if options.mode == "explain" else 0) + CHOICE_TOKENS
     budget = None if engine.context_window is None else engine.context_window - room
     if budget is not None and budget < 1:
-        raise ThanosError(f"max_tokens {options.max_tokens} leaves no room in a window of {engine.context_window} tokens")
+        raise ThanosError(
+            f"max_tokens {options.max_tokens} leaves no room in a window of {engine.context_window} tokens"
+        )
     return fit(dialogue, prompt, engine.count_tokens, budget)
 
 

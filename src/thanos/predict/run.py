@@ -20,7 +20,7 @@ class Tally:
     errors: list[tuple[int, str]] = field(default_factory=list)
     """(line, reason) of the first failures."""
     failed: int = 0
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
     def count(self, prediction: Prediction) -> None:
         """Add a prediction."""
@@ -47,7 +47,10 @@ def run_settings(thanos: Thanos) -> dict[str, str | int]:
 
 
 def predict_rows(
-    thanos: Thanos, rows: Iterable[Row], on_result: Callable[[int, Prediction], None], on_error: Callable[[Row, str], None]
+    thanos: Thanos,
+    rows: Iterable[Row],
+    on_result: Callable[[int, Prediction], None],
+    on_error: Callable[[Row, str], None],
 ) -> None:
     """Predict every row that holds a dialogue; report each result and each error with its line, as they come."""
     lines: dict[int, int] = {}

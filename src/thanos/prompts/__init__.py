@@ -4,4 +4,14 @@ from thanos.prompts.fit import FittedPrompt, fit
 from thanos.prompts.template import Message, Prompt, load_prompt
 from thanos.prompts.thought import MARKER, Thought, format_thought, parse_thought
 
-__all__ = ["MARKER", "FittedPrompt", "Message", "Prompt", "Thought", "fit", "format_thought", "load_prompt", "parse_thought"]
+__all__ = [
+    "MARKER",
+    "FittedPrompt",
+    "Message",
+    "Prompt",
+    "Thought",
+    "fit",
+    "format_thought",
+    "load_prompt",
+    "parse_thought",
+]

@@ -28,7 +28,9 @@ class FittedPrompt:
         return {"turns": self.dropped_turns, "characters": self.dropped_characters}
 
 
-def fit(dialogue: Dialogue, prompt: Prompt, count_tokens: Callable[[list[Message]], int], budget: int | None) -> FittedPrompt:
+def fit(
+    dialogue: Dialogue, prompt: Prompt, count_tokens: Callable[[list[Message]], int], budget: int | None
+) -> FittedPrompt:
     """Render a dialogue into at most `budget` tokens.
 
     Args:
@@ -45,29 +47,35 @@ def fit(dialogue: Dialogue, prompt: Prompt, count_tokens: Callable[[list[Message
     if sum(len(m["content"]) for m in messages) <= longest and count_tokens(messages) <= budget:
         return FittedPrompt(messages)
 
-    def fits(context: str, turns: list, limit: int = budget) -> bool:
-        shorter = dialogue.model_copy(update={"social_context": context, "turns": turns})
-        return count_tokens(prompt.render(shorter)) <= limit
+    def count(context: str, turns: list) -> int:
+        return count_tokens(prompt.render(dialogue.model_copy(update={"social_context": context, "turns": turns})))
 
     last = dialogue.turns[-1]
     stub = last.model_copy(update={"text": "", "image": None})
-    if not fits("", [stub]):
-        raise ThanosError(f"the prompt {prompt.name!r} alone is longer than the {budget} tokens that the model has for it")
+    template = count("", [stub])
+    if template > budget:
+        raise ThanosError(
+            f"the prompt {prompt.name!r} alone is longer than the {budget} tokens that the model has for it"
+        )
+    half = template + (budget - template) // 2  # the social context may take half of the room, the dialogue the rest
     context = dialogue.social_context[:longest]
-    if not fits(context, [stub], budget // 2):  # leave at least half of the window to the dialogue
-        context = context[: _most(len(context), lambda n: fits(context[:n], [stub], budget // 2))]
+    if count(context, [stub]) > half:
+        context = context[: _most(len(context), lambda n: count(context[:n], [stub]) <= half)]
 
     turns = dialogue.turns
     # Turns beyond `budget` can't fit (each costs a token or more), so they needn't be counted.
-    kept = _most(min(len(turns), budget), lambda n: _length(turns[-n:]) <= longest and fits(context, turns[-n:]))
+    kept = _most(
+        min(len(turns), budget), lambda n: _length(turns[-n:]) <= longest and count(context, turns[-n:]) <= budget
+    )
     dropped_characters = len(dialogue.social_context) - len(context)
     if kept:
         turns = turns[-kept:]
     else:
         words = last.words()
         tail = words[-longest:]
-        keep = _most(len(tail), lambda n: fits(context, [stub.model_copy(update={"text": tail[len(tail) - n :]})]))
-        turns = [stub.model_copy(update={"text": tail[len(tail) - keep :]})]
+        end = lambda n: [stub.model_copy(update={"text": tail[len(tail) - n :]})]
+        keep = _most(len(tail), lambda n: count(context, end(n)) <= budget)
+        turns = end(keep)
         dropped_characters += len(words) - keep
     shorter = dialogue.model_copy(update={"social_context": context, "turns": turns})
     return FittedPrompt(prompt.render(shorter), len(dialogue.turns) - len(turns), dropped_characters)

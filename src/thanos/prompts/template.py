@@ -35,7 +35,7 @@ class Prompt(BaseModel):
     user: str
 
     def render(self, dialogue: Dialogue) -> list[Message]:
-        """The messages to send. What the dialogue says can't reach the template: values are put in, never read again."""
+        """The messages to send. A dialogue can't reach the template: values are put in, never read again."""
         values = {"social_context": dialogue.social_context, "dialogue": dialogue.text(), "skills": _skill_list()}
         contents = (("system", self.system), ("user", self.user))
         return [{"role": role, "content": text.format_map(values)} for role, text in contents]

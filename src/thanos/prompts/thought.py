@@ -53,7 +53,7 @@ def read_skill(label: str) -> Skill | None:
     line = re.sub(r"^[\s#*_\"'`<(\[“‘:.-]+", "", line)
     phrase = re.split(r"[.,;:(\[\])<>|/\"“”!?—–]|\s-\s|\s{2,}", line, maxsplit=1)[0]
     words = phrase.split()
-    # The whole phrase first; then fewer words, so that prose after the name doesn't matter. Names have up to three words.
+    # The whole phrase first; then fewer words, so that prose after the name does no harm. Names have up to three words.
     for n in dict.fromkeys((len(words), *range(min(3, len(words)), 0, -1))):
         try:
             return Skill.parse(" ".join(words[:n]))
@@ -63,7 +63,9 @@ def read_skill(label: str) -> Skill | None:
 
 
 def _markers(text: str):
-    return (m for m in _MARKER.finditer(text) if m.group()[0] == "[" or ":" in m.group() or _PLAIN_MARKER.match(m.group()))
+    return (
+        m for m in _MARKER.finditer(text) if m.group()[0] == "[" or ":" in m.group() or _PLAIN_MARKER.match(m.group())
+    )
 
 
 def _from_marker(text: str) -> tuple[str, Skill] | None:

@@ -14,7 +14,7 @@ import yaml
 
 from thanos.errors import UnknownSkillError
 
-# Two wrong letters in a name of about ten: "Harmlesseness" (0.96) maps, "Listening" against "Active Listening" (0.72) doesn't.
+# Two wrong letters in a name of about ten: "Harmlesseness" (0.96) maps, "Listening" for "Active Listening" (0.72) no.
 SPELLING_CUTOFF = 0.88
 
 

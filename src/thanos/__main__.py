@@ -1,0 +1,5 @@
+"""`python -m thanos`."""
+
+from thanos.cli.app import main
+
+main()

@@ -1,0 +1,22 @@
+"""Shared places and limits."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every machine: a failure that a test finds, it finds again.
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=80)
+settings.load_profile("repeatable")
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder with real dialogues, which the project doesn't contain; tests that need it are skipped without it."""
+    path = Path(os.environ.get("THANOS_SHARED", ROOT.parent / "shared"))
+    if not (path / "data").is_dir():
+        pytest.skip("no shared data: set THANOS_SHARED to the folder that holds data/sources")
+    return path
