@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from thanos.cli import predict, setup, show, skills
+from thanos.cli import predict, setup, show, skills, sources, turns
 
 app = typer.Typer(
     name="thanos",
-    help="Plan the conversational skill, then speak: what the next speaker of a dialogue thinks, and the skill it leads to.",
+    help="Plan the conversational skill, then speak: the next speaker's thoughts and the skill they lead to.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -17,6 +17,8 @@ app.command("predict")(predict.predict)
 app.command("skills")(skills.skills)
 app.command("show")(show.show)
 app.command("setup")(setup.setup)
+app.add_typer(sources.app, name="sources")
+app.command("turns")(turns.turns)
 
 
 @app.callback(invoke_without_command=True)
