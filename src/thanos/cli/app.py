@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from thanos.cli import predict, setup, show, skills, sources, turns
+from thanos.cli import annotate, data, predict, setup, show, skills, sources, turns
 
 app = typer.Typer(
     name="thanos",
@@ -19,6 +19,8 @@ app.command("show")(show.show)
 app.command("setup")(setup.setup)
 app.add_typer(sources.app, name="sources")
 app.command("turns")(turns.turns)
+app.add_typer(annotate.app, name="annotate")
+app.add_typer(data.app, name="data")
 
 
 @app.callback(invoke_without_command=True)

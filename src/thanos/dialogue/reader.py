@@ -23,6 +23,8 @@ class Row:
     dialogue: Dialogue | None = None
     error: str = ""
     """Why there is no dialogue."""
+    text: str = ""
+    """What stood there instead, where that is one line or one item of a list."""
 
 
 def read_rows(path: str, context: str | None = None) -> Iterator[Row]:
@@ -100,17 +102,21 @@ def _json_line(raw: bytes, line: int) -> Row:
     try:
         value = json.loads(raw.decode("utf-8"))
     except ValueError as error:
-        return Row(line, error=_not_json(error))
+        return Row(line, error=_not_json(error), text=_shown(raw))
     except RecursionError:
-        return Row(line, error="not JSON: nested too deeply")
+        return Row(line, error="not JSON: nested too deeply", text=_shown(raw))
     return _row(value, line)
+
+
+def _shown(raw: bytes) -> str:
+    return raw.decode("utf-8", errors="replace").strip()
 
 
 def _row(value: object, line: int) -> Row:
     try:
         return Row(line, dialogue_from_row(value, fallback_id=str(line)))
     except ThanosError as error:
-        return Row(line, error=str(error))
+        return Row(line, error=str(error), text=json.dumps(value, ensure_ascii=False))
 
 
 def _text_row(raw: bytes) -> Row:

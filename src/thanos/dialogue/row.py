@@ -66,10 +66,11 @@ def _from_turns(value: Any, key: str) -> list[Turn]:
         return turns_from_text(value)
     if not isinstance(value, list):
         raise ThanosError(f"{key}: expected a list of turns, found {_kind(value)}")
-    return [_turn(item, f"{key}[{i}]") for i, item in enumerate(value)]
+    return [turn_from_value(item, f"{key}[{i}]") for i, item in enumerate(value)]
 
 
-def _turn(item: Any, where: str) -> Turn:
+def turn_from_value(item: Any, where: str) -> Turn:
+    """Read one turn: `{speaker, text}` in any of the known spellings, or `Name: words`; `where` is for the error."""
     if isinstance(item, str):
         return turn_from_line(item, where)
     if not isinstance(item, dict):
@@ -95,7 +96,7 @@ def _turn(item: Any, where: str) -> Turn:
 
 
 def _is_plain(item: dict) -> bool:
-    """True for `{"speaker", "text"}` and nothing else: nearly every turn, so it's worth a way of its own (3 times as fast)."""
+    """True for `{"speaker", "text"}` and nothing else: nearly every turn, read three times as fast."""
     return (
         item.keys() == _PLAIN_KEYS
         and type(item["text"]) is str
