@@ -54,7 +54,7 @@ def session(said: str) -> list[Turn]:
         Unusable: if the session is empty or doesn't begin with a speaker.
     """
     turns: list[tuple[str, list[str]]] = []
-    for line in said.splitlines():
+    for line in said.split("\n"):
         match = _TURN.match(line)
         if match:
             role = "Client" if match[1].lower() == "client" else "Counselor"

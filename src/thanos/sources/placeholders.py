@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from thanos.dialogue import Turn
 
+_BRACKET = re.compile(r"[\[(<{]")
 _PLACEHOLDER = re.compile(
     r"[\[(<{](?:[^\])>}\n]{0,30}\b(?:name|user ?[12])|user[12_]?\w*)(?:'s \w+| \w+)?[\])>}]", re.IGNORECASE
 )
@@ -15,4 +16,5 @@ _PLACEHOLDER = re.compile(
 
 def placeholders(turns: Iterable[Turn]) -> int | None:
     """How many there are in the turns; None if there is none."""
-    return sum(len(_PLACEHOLDER.findall(turn.text)) for turn in turns) or None
+    texts = (turn.text for turn in turns if _BRACKET.search(turn.text))
+    return sum(len(_PLACEHOLDER.findall(text)) for text in texts) or None

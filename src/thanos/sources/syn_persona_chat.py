@@ -12,7 +12,7 @@ from thanos.sources.source import Row, Source, Unusable
 
 FIELD = "Best Generated Conversation"
 
-_TURN = re.compile(r"^([\s*]*)User ([12])\s*:[\s*]*(.*?)\s*$")
+_TURN = re.compile(r"^([\s*]*)User ([12])\s*:[\s*]*(.*)$")
 _RULE = re.compile(r"^[\s*]*$")
 _SCENE = re.compile(r"^(\(.*\)|\[.*\]|\*[^*]+\*)$")
 _PERSONA_AGAIN = re.compile(r"^User [12](?:'s)? (?:Profile|Persona)", re.IGNORECASE)
@@ -25,7 +25,7 @@ def dialogues(rows: list[Row], place: str) -> Iterator[Dialogue]:
     row = rows[0]
     need(row, FIELD)
     turns = conversation(text(row, FIELD))
-    one, two = (text(row, f"user {n} personas").splitlines() for n in (1, 2))
+    one, two = (text(row, f"user {n} personas").split("\n") for n in (1, 2))
     context = lines(
         bullets("User 1's persona:", (line.strip() for line in one)),
         bullets("User 2's persona:", (line.strip() for line in two)),
@@ -41,15 +41,16 @@ def conversation(said: str) -> list[Turn]:
     is one whom the users have named.
 
     Raises:
-        Unusable: if the conversation is empty or doesn't begin with a speaker.
+        Unusable: if the conversation is empty, or it can't be known who begins it.
     """
     turns: list[tuple[str, list[str]]] = []
+    before: list[str] = []
     scene: list[str] = []
-    for line in said.splitlines():
-        match, named = _TURN.match(line), _NAMED.match(line)
+    for line in said.split("\n"):
+        match = _TURN.match(line)
         if match:
-            words = match[3].rstrip("* ") if match[1].strip() else match[3]
-            turns.append((f"User {match[2]}", [*scene, words]))
+            stars, who, words = match.groups()
+            turns.append((f"User {who}", [*scene, words.rstrip("* \r" if stars.strip() else None)]))
             scene = []
         elif _RULE.match(line) or line.strip() == _THE_END:
             continue
@@ -58,16 +59,24 @@ def conversation(said: str) -> list[Turn]:
         elif _SCENE.match(line.strip()):
             scene.append(line.strip())
         elif not turns:
-            raise Unusable(f"`{FIELD}` doesn't begin with `User 1:` or `User 2:`")
-        elif named and any(named[1] in words for _, parts in turns for words in parts):
+            before.append(line.strip())
+        elif (named := _NAMED.match(line)) and any(named[1] in words for _, parts in turns for words in parts):
             turns.append((named[1], [*scene, named[2]]))
             scene = []
         else:
             turns[-1][1].append(line.strip())
     if not turns:
-        raise Unusable(f"`{FIELD}` is empty")
+        raise Unusable(f"`{FIELD}` names no speaker" if before else f"`{FIELD}` is empty")
+    if before and turns[0][0] == "User 1":
+        raise Unusable(f"`{FIELD}` begins with words of nobody")
+    if before:  # what User 2 answers was said by User 1
+        turns.insert(0, ("User 1", before))
     turns[-1][1].extend(scene)
-    return [Turn(speaker=who, text=" ".join(part for part in parts if part)) for who, parts in turns]
+    return [Turn(speaker=who, text=_joined(parts)) for who, parts in turns]
+
+
+def _joined(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else " ".join(filter(None, parts))
 
 
 SOURCE = Source(
