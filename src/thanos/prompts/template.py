@@ -36,7 +36,7 @@ class Prompt(BaseModel):
 
     def render(self, dialogue: Dialogue) -> list[Message]:
         """The messages to send. A dialogue can't reach the template: values are put in, never read again."""
-        values = {"social_context": dialogue.social_context, "dialogue": dialogue.text(), "skills": _skill_list()}
+        values = {"social_context": dialogue.social_context, "dialogue": dialogue.text(), "skills": skill_list()}
         contents = (("system", self.system), ("user", self.user))
         return [{"role": role, "content": text.format_map(values)} for role, text in contents]
 
@@ -66,7 +66,8 @@ def load_prompt(name: str) -> Prompt:
 
 
 @cache
-def _skill_list() -> str:
+def skill_list() -> str:
+    """Category by category, `- name: definition`."""
     lines = []
     for category in CATEGORIES:
         lines.append(f"{category}:")

@@ -1,0 +1,1 @@
+"""Turns -> annotated turns, by a large language model: live or through batch files."""
