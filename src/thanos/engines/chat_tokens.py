@@ -17,24 +17,29 @@ def defuse(text: str, special_tokens: list[str]) -> str:
     return text
 
 
-def encode_chat(tokenizer: Any, messages: list[Message]) -> list[int]:
-    """Token ids of a chat prompt, up to where the assistant begins to write.
+def encode_chats(tokenizer: Any, chats: list[list[Message]]) -> list[list[int]]:
+    """Token ids of chat prompts, each up to where the assistant begins to write.
 
     The template writes the beginning-of-text token where the model has one; nothing adds a second. A tokenizer without
     a chat template (a base model) gets the messages as paragraphs.
 
     Args:
-        tokenizer: A transformers tokenizer.
-        messages: System and user message.
+        tokenizer: A transformers tokenizer; many prompts in one call are tokenised in parallel.
+        chats: For each prompt, its system and user message.
     """
     special = tokenizer.all_special_tokens + list(tokenizer.get_added_vocab())
-    safe = [{"role": m["role"], "content": defuse(m["content"], special)} for m in messages]
+    safe = [[{"role": m["role"], "content": defuse(m["content"], special)} for m in chat] for chat in chats]
     if not tokenizer.chat_template:
-        return tokenizer("\n\n".join(m["content"] for m in safe))["input_ids"]
+        return tokenizer(["\n\n".join(m["content"] for m in chat) for chat in safe])["input_ids"]
     try:
-        text = tokenizer.apply_chat_template(
+        texts = tokenizer.apply_chat_template(
             safe, add_generation_prompt=True, tokenize=False, date_string=TEMPLATE_DATE
         )
     except Exception as error:  # a template is a program of its author's; it may refuse a system message, say
         raise EngineError(f"the model's chat template failed: {error}") from None
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
+    return tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+
+def encode_chat(tokenizer: Any, messages: list[Message]) -> list[int]:
+    """`encode_chats` for one prompt."""
+    return encode_chats(tokenizer, [messages])[0]

@@ -44,14 +44,15 @@ class ChoiceTrie:
         Returns:
             Probabilities in the order of the members; they sum to 1.
         """
-        log_p: dict[Path, dict[int, float]] = {}
-        for path, allowed in self.branches.items():
-            values = logits[path]
-            peak = max(values[token] for token in allowed)
-            total = peak + math.log(sum(math.exp(values[token] - peak) for token in allowed))
-            log_p[path] = {token: values[token] - total for token in allowed}
-        out = []
-        for path in self._paths:
-            steps = (log_p[path[:i]][token] for i, token in enumerate(path) if path[:i] in log_p)
-            out.append(math.exp(sum(steps)))
+        return [self.reach(path, logits) for path in self._paths]
+
+    def reach(self, path: Path, logits: Mapping[Path, Mapping[int, float]]) -> float:
+        """The probability that constrained decoding passes a path; the branches before it must be in `logits`."""
+        out = 1.0
+        for i, token in enumerate(path):
+            if path[:i] in self.branches:
+                values = logits[path[:i]]
+                peak = max(values[t] for t in self.branches[path[:i]])
+                total = sum(math.exp(values[t] - peak) for t in self.branches[path[:i]])
+                out *= math.exp(values[token] - peak) / total
         return out

@@ -67,7 +67,7 @@ def load_engine(model: str, **options: Any) -> Engine:
 def _engine_class(kind: str) -> Any:
     try:
         if kind == "hf":
-            from thanos.engines.transformers_local import TransformersEngine as engine
+            from thanos.engines.hf import TransformersEngine as engine
         elif kind == "vllm":
             from thanos.engines.vllm_offline import VllmEngine as engine
         else:

@@ -7,7 +7,7 @@ from typing import Any
 from vllm import LLM, SamplingParams, TokensPrompt
 from vllm.lora.request import LoRARequest
 
-from thanos.engines.chat_tokens import encode_chat
+from thanos.engines.chat_tokens import encode_chat, encode_chats
 from thanos.engines.choice_trie import ChoiceTrie, Path
 from thanos.engines.free_part import cut_before_lead
 from thanos.engines.protocol import Choices, Generation, Request, Usage
@@ -16,8 +16,14 @@ from thanos.prompts import Message
 
 WINDOW = 2048
 """Requests handed to vLLM at a time: enough to keep its scheduler full, few enough to hold in hand."""
+MOST_ROWS = 512
+"""Rows decoded together: as many as vLLM's own CUDA graphs are recorded for."""
 MOST_CHOICES = 64
 """Most tokens allowed at one branch of a closed set."""
+LEAST_REACHED = 1e-3
+"""Names that begin alike and together are less probable than this share it evenly, which spares most of the work."""
+NEVER = -1e9
+"""Log-probability of a token that vLLM leaves out of its answer."""
 HIGHEST_RANK = 256
 """Largest adapter rank served; the published adapters have it."""
 
@@ -38,6 +44,7 @@ class VllmEngine:
                 model=model,
                 enable_prefix_caching=True,
                 max_logprobs=MOST_CHOICES,
+                max_num_seqs=MOST_ROWS,
                 # Log-probabilities after the mask of allowed tokens: exactly the distribution over the choices.
                 logprobs_mode="processed_logprobs",
                 seed=0,
@@ -58,7 +65,7 @@ class VllmEngine:
         """Generate the free parts of a window of requests, then weigh their choices on the cached prefixes."""
         requests = iter(requests)
         while window := list(islice(requests, WINDOW)):
-            prompts = [encode_chat(self._tokenizer, r.messages) for r in window]
+            prompts = encode_chats(self._tokenizer, [r.messages for r in window])
             free = self._free_parts(window, prompts)
             scores = self._choose(window, prompts, [ids for ids, _, _ in free])
             for request, prompt, (_, text, n), p in zip(window, prompts, free, scores, strict=True):
@@ -90,6 +97,8 @@ class VllmEngine:
         del self._llm
 
     def _run(self, prompts: list[list[int]], params: Any) -> list[Any]:
+        if not prompts:
+            return []
         inputs = [TokensPrompt(prompt_token_ids=ids) for ids in prompts]
         return self._llm.generate(inputs, params, use_tqdm=False, lora_request=self._lora)
 
@@ -103,12 +112,13 @@ class VllmEngine:
                 temperature=requests[i].temperature,
                 top_p=requests[i].top_p,
                 seed=requests[i].seed if requests[i].temperature > 0 else None,
-                stop=[requests[i].choices.lead] if requests[i].choices else None,
+                # The text is made here, once; a lead that the model writes itself is cut off then.
+                detokenize=False,
             )
             for i in rows
         ]
         decode = lambda ids: self._tokenizer.decode(ids, skip_special_tokens=True)
-        for i, output in zip(rows, self._run([prompts[i] for i in rows], params) if rows else [], strict=True):
+        for i, output in zip(rows, self._run([prompts[i] for i in rows], params), strict=True):
             written = list(output.outputs[0].token_ids)
             ids = [t for t in written if t != self._tokenizer.eos_token_id]
             choices = requests[i].choices
@@ -120,27 +130,30 @@ class VllmEngine:
         self, requests: list[Request], prompts: list[list[int]], free: list[list[int]]
     ) -> list[dict[str, float]]:
         """Probability of every choice of every request; {} without choices."""
-        asked: list[tuple[int, Path]] = []
-        inputs, params = [], []
-        for i, request in enumerate(requests):
-            if request.choices is None:
-                continue
-            lead = self._ids(f" {request.choices.lead}" if free[i] else request.choices.lead)
-            for path, allowed in self._trie(request.choices).branches.items():
-                asked.append((i, path))
-                inputs.append(prompts[i] + free[i] + lead + list(path))
-                params.append(
-                    SamplingParams(max_tokens=1, temperature=0.0, logprobs=len(allowed), allowed_token_ids=allowed)
-                )
-        values: dict[int, dict[Path, dict[int, float]]] = {}
-        for (i, path), output in zip(asked, self._run(inputs, params) if inputs else [], strict=True):
-            allowed = self._trie(requests[i].choices).branches[path]
-            found = output.outputs[0].logprobs[0]
-            values.setdefault(i, {})[path] = {t: found[t].logprob if t in found else -1e9 for t in allowed}
-        return [
-            dict(zip(r.choices.names, self._trie(r.choices).probabilities(values[i]), strict=True)) if r.choices else {}
-            for i, r in enumerate(requests)
-        ]
+        rows = [i for i, request in enumerate(requests) if request.choices]
+        tries = {i: self._trie(requests[i].choices) for i in rows}
+        values: dict[int, dict[Path, dict[int, float]]] = {i: {} for i in rows}
+        # Level by level, so that branches which are hardly ever reached needn't be asked for.
+        for length in sorted({len(path) for trie in tries.values() for path in trie.branches}):
+            asked, inputs, params = [], [], []
+            for i in rows:
+                lead = self._ids(f" {requests[i].choices.lead}" if free[i] else requests[i].choices.lead)
+                for path, allowed in tries[i].branches.items():
+                    if len(path) != length:
+                        continue
+                    if tries[i].reach(path, values[i]) < LEAST_REACHED:
+                        values[i][path] = dict.fromkeys(allowed, 0.0)
+                        continue
+                    asked.append((i, path, allowed))
+                    inputs.append(prompts[i] + free[i] + lead + list(path))
+                    params.append(_one_of(allowed))
+            for (i, path, allowed), output in zip(asked, self._run(inputs, params), strict=True):
+                found = output.outputs[0].logprobs[0]
+                values[i][path] = {t: found[t].logprob if t in found else NEVER for t in allowed}
+        out: list[dict[str, float]] = [{} for _ in requests]
+        for i in rows:
+            out[i] = dict(zip(requests[i].choices.names, tries[i].probabilities(values[i]), strict=True))
+        return out
 
     def _trie(self, choices: Choices) -> ChoiceTrie:
         if choices not in self._tries:
@@ -150,3 +163,10 @@ class VllmEngine:
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def _one_of(allowed: list[int]) -> SamplingParams:
+    """One more token out of these, and the log-probability of each of them."""
+    return SamplingParams(
+        max_tokens=1, temperature=0.0, logprobs=len(allowed), allowed_token_ids=allowed, detokenize=False
+    )

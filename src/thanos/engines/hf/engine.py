@@ -1,23 +1,32 @@
-"""hf/<id or folder or file.gguf>: transformers, on a GPU in bfloat16 or on the CPU in float32.
+"""hf/<id or folder or file.gguf>: batched decoding with transformers, on a GPU in bfloat16 or on the CPU in float32.
 
-Requests are sorted by length within a window and decoded in batches, padded on the left. What all prompts of a batch
+Requests are sorted by length within a window and decoded in batches. What all prompts of a batch
 begin with (the system message and the task description) is computed once and its keys and values reused.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import DynamicCache
 
-from thanos.engines.chat_tokens import encode_chat
+from thanos.engines.chat_tokens import encode_chat, encode_chats
 from thanos.engines.choice_trie import ChoiceTrie
 from thanos.engines.free_part import cut_before_lead
+from thanos.engines.hf.load import load
+from thanos.engines.hf.sampling import pick_tokens
+from thanos.engines.hf.steps import (
+    BUCKET,
+    EagerSteps,
+    GraphSteps,
+    Steps,
+    cache_argument,
+    prefill,
+    use_grouped_attention,
+)
 from thanos.engines.protocol import Choices, Generation, Request, Usage
-from thanos.engines.sampling import pick_tokens
-from thanos.errors import EngineError
 from thanos.prompts import Message
 
 GPU_BATCH, CPU_BATCH = 256, 8
@@ -25,8 +34,10 @@ WINDOW = 8
 """Batches that are sorted by length together: enough to make lengths alike, few enough to hold in hand."""
 SHORTEST_HEAD = 16
 """Common beginnings shorter than this aren't worth a pass of their own."""
-MARK_EVERY = 8
-"""Decoding steps between looks at the text for the lead: looking costs more than a few spare steps."""
+LOOK_EVERY = 8
+"""Decoding steps between looks at what was written: looking waits for the GPU, which costs more than a spare step."""
+CHOICE_ROOM = 32
+"""Tokens that the lead and a name take at most."""
 
 
 class TransformersEngine:
@@ -45,7 +56,7 @@ class TransformersEngine:
         """
         self.name = f"hf/{model}" + (f"+{adapter}" if adapter else "")
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._tokenizer, self._model = _load(model, adapter, self._device)
+        self._tokenizer, self._model = load(model, adapter, self._device)
         self._batch = batch_size or (GPU_BATCH if self._device.type == "cuda" else CPU_BATCH)
         self.context_window = getattr(self._model.config, "max_position_embeddings", None)
         end = self._model.generation_config.eos_token_id
@@ -54,6 +65,10 @@ class TransformersEngine:
             [e for e in (*ends, self._tokenizer.eos_token_id) if e is not None], device=self._device
         )
         self._pad = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else int(self._ends[0])
+        self._graphs = GraphSteps.fits(self._model)
+        if self._graphs:
+            use_grouped_attention(self._model)
+        self._steps: GraphSteps | None = None
         self._head: tuple[list[int], Any] = ([], None)
         self._tries: dict[Choices, tuple[list[int], list[int], ChoiceTrie]] = {}
 
@@ -63,7 +78,7 @@ class TransformersEngine:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Generation]:
         """Decode in batches; results come a batch at a time, longest prompts of a window first."""
-        for batch in self._batches((r, encode_chat(self._tokenizer, r.messages)) for r in requests):
+        for batch in self._batches(requests):
             yield from self._decode([r for r, _ in batch], [ids for _, ids in batch])
 
     @torch.inference_mode()
@@ -81,89 +96,108 @@ class TransformersEngine:
 
     def close(self) -> None:
         """Free the weights."""
-        self._model, self._head = None, ([], None)
+        self._model = self._steps = None
+        self._head = ([], None)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _batches(self, items: Iterable[tuple[Request, list[int]]]) -> Iterator[list[tuple[Request, list[int]]]]:
-        items = iter(items)
-        while window := list(islice(items, self._batch * WINDOW)):
+    def _batches(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, list[int]]]]:
+        requests = iter(requests)
+        while asked := list(islice(requests, self._batch * WINDOW)):
+            prompts = encode_chats(self._tokenizer, [r.messages for r in asked])
+            window = list(zip(asked, prompts, strict=True))
             window.sort(key=lambda item: (item[0].max_tokens == 0, -len(item[1])))
             for start in range(0, len(window), self._batch):
                 yield window[start : start + self._batch]
 
     @torch.inference_mode()
     def _decode(self, requests: list[Request], prompts: list[list[int]]) -> Iterator[Generation]:
-        cache, mask, logits = self._prefill(prompts)
+        most = max(r.max_tokens for r in requests)
+        steps, mask, logits = self._prefill(prompts, most + CHOICE_ROOM)
         leads = {r.choices.lead for r in requests if r.choices}
         generators = [torch.Generator(self._device).manual_seed(r.seed) for r in requests]
         budget = torch.tensor([r.max_tokens for r in requests], device=self._device)
-        steps: list[torch.Tensor] = []
+        written: list[torch.Tensor] = []
         alive = budget > 0
-        while bool(alive.any()):
+        for n in range(1, most + 1):
             tokens = pick_tokens(logits, requests, generators)
-            tokens = torch.where(alive, tokens, self._pad)
             alive = alive & ~torch.isin(tokens, self._ends)
-            steps.append(torch.where(alive, tokens, self._pad))
+            written.append(torch.where(alive, tokens, self._pad))
             # A row's own tokens are seen by its later ones; what a finished row is fed is hidden.
             mask = torch.cat([mask, alive[:, None].long()], dim=1)
-            alive = alive & (len(steps) < budget)
-            if leads and len(steps) % MARK_EVERY == 0:
-                alive = alive & ~self._shows_lead(steps, mask, leads)
-            if not bool(alive.any()):
-                break
-            logits = self._step(steps[-1][:, None], cache, mask)[:, -1]
-        yield from self._finish(requests, [len(p) for p in prompts], steps, cache, mask)
+            alive = alive & (n < budget)
+            if n % LOOK_EVERY == 0 or self._device.type == "cpu":
+                if leads:
+                    alive = alive & ~self._shows_lead(written, leads)
+                if not bool(alive.any()):
+                    break
+            if n < most:
+                logits = steps.run(written[-1][:, None], mask)
+        yield from self._finish(requests, [len(p) for p in prompts], written, steps, mask)
 
-    def _prefill(self, prompts: list[list[int]]) -> tuple[Any, torch.Tensor, torch.Tensor]:
-        """The cache of a padded batch, its attention mask [B, T] and the logits after each prompt [B, vocab]."""
+    def _prefill(self, prompts: list[list[int]], room: int) -> tuple[Steps, torch.Tensor, torch.Tensor]:
+        """Run a padded batch of prompts; leaves room for more tokens.
+
+        Returns:
+            What goes on from there, the attention mask [B, T] and the logits after each prompt [B, vocab].
+        """
         head = _common_head(prompts)
         cache = self._head_cache(head, len(prompts)) if head else DynamicCache()
-        ids, seen = self._left_padded([p[len(head) :] for p in prompts])
-        mask = torch.cat([torch.ones_like(seen[:, :1]).expand(-1, len(head)), seen], dim=1)
-        return cache, mask, self._step(ids, cache, mask)[:, -1]
+        # Padding on the right, the last token aside: no real token sees a pad, so that attention needs no mask here.
+        ids, seen = self._padded([p[len(head) : -1] for p in prompts], left=False)
+        mask = torch.cat([torch.ones(len(prompts), len(head), dtype=torch.long, device=self._device), seen], dim=1)
+        if ids.shape[1]:
+            prefill(self._model, cache, ids, mask, plain=self._graphs)
+        steps = self._steps_from(cache, len(prompts), mask.shape[1] + 1 + room)
+        last = torch.tensor([[p[-1]] for p in prompts], device=self._device)
+        mask = torch.cat([mask, torch.ones_like(last)], dim=1)
+        return steps, mask, steps.run(last, mask)
+
+    def _steps_from(self, cache: Any, rows: int, room: int) -> Steps:
+        if not self._graphs:
+            return EagerSteps(self._model, cache)
+        room = -(-room // BUCKET) * BUCKET
+        if self._steps is None or (self._steps.rows, self._steps.room) != (rows, room):
+            self._steps = None  # its memory is free before the next one's is taken
+            self._steps = GraphSteps(self._model, rows, room)
+        self._steps.begin(cache)
+        return self._steps
 
     def _head_cache(self, head: list[int], rows: int) -> Any:
         """A fresh cache that holds the head once for every row."""
         if self._head[0] != head:
             cache = DynamicCache()
-            self._step(torch.tensor([head], device=self._device), cache, torch.ones(1, len(head), device=self._device))
+            ids = torch.tensor([head], device=self._device)
+            prefill(self._model, cache, ids, torch.ones_like(ids), plain=self._graphs)
             self._head = (head, [(layer.keys, layer.values) for layer in cache.layers])
         cache = DynamicCache()
         for i, (keys, values) in enumerate(self._head[1]):
             cache.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), i)
         return cache
 
-    def _step(self, tokens: torch.Tensor, cache: Any, mask: torch.Tensor) -> torch.Tensor:
-        """Run tokens [B, t] after the cache; returns the logits of the last one [B, 1, vocab] in float32."""
-        positions = (mask.long().cumsum(-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
-        out = self._model(
-            input_ids=tokens,
-            attention_mask=mask.long(),
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return out.logits.float()
-
-    def _shows_lead(self, steps: list[torch.Tensor], mask: torch.Tensor, leads: set[str]) -> torch.Tensor:
-        tail = torch.stack(steps[-3 * MARK_EVERY :], dim=1).tolist()
+    def _shows_lead(self, written: list[torch.Tensor], leads: set[str]) -> torch.Tensor:
+        """Which rows [B] have a lead among their last tokens."""
+        tail = torch.stack(written[-3 * LOOK_EVERY :], dim=1).tolist()
         texts = self._tokenizer.batch_decode(tail, skip_special_tokens=True)
         return torch.tensor([any(lead in text for lead in leads) for text in texts], device=self._device)
 
     def _finish(
-        self, requests: list[Request], lengths: list[int], steps: list[torch.Tensor], cache: Any, mask: torch.Tensor
+        self,
+        requests: list[Request],
+        lengths: list[int],
+        written: list[torch.Tensor],
+        steps: Steps,
+        mask: torch.Tensor,
     ) -> Iterator[Generation]:
         decode = lambda ids: self._tokenizer.decode(ids, skip_special_tokens=True)
-        written = _written(steps, mask, len(requests))
+        rows = _rows_of(written, mask, len(requests))
         free = [
             cut_before_lead(ids, decode, r.choices.lead) if r.choices else (ids, decode(ids).strip())
-            for r, ids in zip(requests, written, strict=True)
+            for r, ids in zip(requests, rows, strict=True)
         ]
-        distributions = self._choose(requests, [len(ids) for ids, _ in free], steps, cache, mask)
+        distributions = self._choose(requests, [len(ids) for ids, _ in free], written, steps, mask)
         for i, (request, (_, text)) in enumerate(zip(requests, free, strict=True)):
-            usage = Usage(lengths[i], len(written[i]))
+            usage = Usage(lengths[i], len(rows[i]))
             if request.choices is None:
                 yield Generation(request.key, text=text, usage=usage)
             else:
@@ -171,7 +205,7 @@ class TransformersEngine:
                 yield Generation(request.key, text=text, choice=max(scores, key=scores.get), scores=scores, usage=usage)
 
     def _choose(
-        self, requests: list[Request], kept: list[int], steps: list[torch.Tensor], cache: Any, mask: torch.Tensor
+        self, requests: list[Request], kept: list[int], written: list[torch.Tensor], steps: Steps, mask: torch.Tensor
     ) -> list[list[float]]:
         """Probabilities of each request's choices after the first `kept` tokens it wrote; [] without choices.
 
@@ -179,25 +213,25 @@ class TransformersEngine:
         branches of the trie.
         """
         out: list[list[float]] = [[] for _ in requests]
-        mask = _hide_rest(mask, len(steps), kept)
-        # The last step's token was picked but never run.
-        fed, last = (mask[:, :-1], mask[:, -1].tolist()) if steps else (mask, [0] * len(requests))
-        length = fed.shape[1]
+        mask = _hide_rest(mask, len(written), kept)
+        # The last token was picked but never run.
+        fed, last = (mask[:, :-1], mask[:, -1].tolist()) if written else (mask, [0] * len(requests))
+        unfed = written[-1].tolist() if written else []
         for choices in dict.fromkeys(r.choices for r in requests if r.choices):
             after_text, at_start, trie = self._trie(choices)
             leads = [
-                ([int(steps[-1][i])] if last[i] else []) + (after_text if kept[i] else at_start)
-                for i in range(len(requests))
+                ([unfed[i]] if last[i] else []) + (after_text if kept[i] else at_start) for i in range(len(requests))
             ]
-            block, seen = self._left_padded(leads)
+            block, seen = self._padded(leads, left=True)
             here = torch.cat([fed, seen], dim=1)
-            values = {(): self._step(block, cache, here)[:, -1]}
+            # A copy: the next step may write its logits to the same place.
+            values = {(): steps.run(block, here).clone()}
             for path in trie.branches:
                 if path:
                     tokens = torch.tensor([path], device=self._device).expand(len(requests), -1)
-                    values[path] = self._step(tokens, cache, torch.cat([here, torch.ones_like(tokens)], dim=1))[:, -1]
-                    cache.crop(here.shape[1])
-            cache.crop(length)
+                    values[path] = steps.run(tokens, torch.cat([here, torch.ones_like(tokens)], dim=1)).clone()
+                    steps.rewind(len(path))
+            steps.rewind(block.shape[1])
             picked = {path: values[path][:, allowed].tolist() for path, allowed in trie.branches.items()}
             for i, request in enumerate(requests):
                 if request.choices == choices:
@@ -205,12 +239,14 @@ class TransformersEngine:
                     out[i] = trie.probabilities({p: dict(zip(t, picked[p][i], strict=True)) for p, t in branches})
         return out
 
-    def _left_padded(self, rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _padded(self, rows: list[list[int]], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids [B, T] and the mask of their real places."""
         width = max(map(len, rows))
-        ids = [[self._pad] * (width - len(row)) + row for row in rows]
-        seen = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
-        return torch.tensor(ids, device=self._device), torch.tensor(seen, device=self._device)
+        ids, seen = np.full((len(rows), width), self._pad), np.zeros((len(rows), width), np.int64)
+        for i, row in enumerate(rows):
+            place = slice(width - len(row), width) if left else slice(len(row))
+            ids[i, place], seen[i, place] = row, 1
+        return torch.from_numpy(ids).to(self._device), torch.from_numpy(seen).to(self._device)
 
     def _trie(self, choices: Choices) -> tuple[list[int], list[int], ChoiceTrie]:
         if choices not in self._tries:
@@ -226,16 +262,18 @@ class TransformersEngine:
         mask = torch.ones(len(ends), len(prompt) + width, dtype=torch.long, device=self._device)
         first = torch.full((len(ends), 1), prompt[-1], device=self._device)
         inputs = torch.cat([first, rows[:, :-1]], dim=1)
-        out = self._model(input_ids=inputs, attention_mask=mask[:, :-1], past_key_values=cache, use_cache=True)
+        out = self._model(
+            input_ids=inputs, attention_mask=mask[:, :-1], use_cache=True, **{cache_argument(self._model): cache}
+        )
         log_p = out.logits.float().log_softmax(-1).gather(-1, rows[..., None])[..., 0]
         return [float(log_p[i, : len(e)].sum()) for i, e in enumerate(ends)]
 
 
-def _written(steps: list[torch.Tensor], mask: torch.Tensor, rows: int) -> list[list[int]]:
+def _rows_of(written: list[torch.Tensor], mask: torch.Tensor, rows: int) -> list[list[int]]:
     """The tokens that each row wrote before it ended."""
-    if not steps:
+    if not written:
         return [[] for _ in range(rows)]
-    tokens, seen = torch.stack(steps, dim=1).tolist(), mask[:, -len(steps) :].tolist()
+    tokens, seen = torch.stack(written, dim=1).tolist(), mask[:, -len(written) :].tolist()
     return [[t for t, s in zip(row, keep, strict=True) if s] for row, keep in zip(tokens, seen, strict=True)]
 
 
@@ -256,34 +294,3 @@ def _common_head(prompts: list[list[int]]) -> list[int]:
     n = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), most)
     n = min(n, most)
     return low[:n] if n >= SHORTEST_HEAD else []
-
-
-def _load(model: str, adapter: str | None, device: torch.device) -> tuple[Any, Any]:
-    path = Path(model)
-    where: dict[str, Any] = {"pretrained_model_name_or_path": model}
-    if path.suffix == ".gguf":
-        where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-        weights = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype, attn_implementation="sdpa")
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise EngineError(f"can't load hf/{model}: {_first_line(error)}") from None
-    if adapter:
-        weights = _with_adapter(weights, adapter)
-    return tokenizer, weights.to(device).eval()
-
-
-def _with_adapter(weights: Any, adapter: str) -> Any:
-    try:
-        from peft import PeftModel
-
-        return PeftModel.from_pretrained(weights, adapter).merge_and_unload()
-    except ModuleNotFoundError:
-        raise EngineError("an adapter needs peft: pip install 'thanos-skill-of-mind[hf]'") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise EngineError(f"can't load the adapter {adapter}: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

@@ -1,0 +1,35 @@
+"""The model that the embedded engine runs: built once from the base weights, then loaded from the cache."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from thanos.engines.embedded.base import SHA256, base_path, cache_folder
+
+BUILD = 1
+"""Raised with every change of what is built, so that an older model in a cache isn't used."""
+
+
+def model_path() -> tuple[Path, Path]:
+    """The graph's and the tokenizer's file, built if they aren't in the cache (some seconds, once)."""
+    folder = cache_folder() / f"model-{BUILD}-{SHA256[:12]}"
+    graph, tokenizer = folder / "model.onnx", folder / "tokenizer.json"
+    if not (graph.is_file() and tokenizer.is_file()):
+        _build(base_path(), folder)
+    return graph, tokenizer
+
+
+def _build(base: Path, folder: Path) -> None:
+    import onnx
+
+    from thanos.engines.embedded.graph import make_graph
+    from thanos.engines.embedded.tokenizer import read_tokenizer
+    from thanos.engines.embedded.weights import load_weights
+
+    folder.mkdir(parents=True, exist_ok=True)
+    # Written aside and renamed: a kill leaves no half file behind, and two first runs at once don't collide.
+    with tempfile.TemporaryDirectory(dir=folder) as aside:
+        read_tokenizer(base).save(str(Path(aside) / "tokenizer.json"))
+        onnx.save(make_graph(*load_weights(base)), str(Path(aside) / "model.onnx"))
+        for name in ("tokenizer.json", "model.onnx"):
+            os.replace(Path(aside) / name, folder / name)

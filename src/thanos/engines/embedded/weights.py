@@ -1,0 +1,86 @@
+"""The base weights as numpy arrays, an adapter's low-rank deltas added."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+from thanos.errors import EngineError
+
+Deltas = Mapping[str, tuple[np.ndarray, np.ndarray, float]]
+"""GGUF tensor name, e.g. blk.3.attn_q.weight -> (A [rank, in], B [out, rank], scale), in Hugging Face's order."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a llama model."""
+
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    hidden: int
+    vocab: int
+    rope_theta: float
+    norm_eps: float
+
+
+def load_weights(path: Path, deltas: Deltas | None = None) -> tuple[Shape, dict[str, np.ndarray]]:
+    """Dequantise every tensor of a GGUF file to float32, the rows of Q and K in Hugging Face's order.
+
+    Args:
+        path: A llama-architecture GGUF file.
+        deltas: Low-rank changes: scale * B @ A is added to the tensor of that name.
+
+    Raises:
+        EngineError: if a delta names a tensor that isn't there, or doesn't fit it.
+    """
+    reader = gguf.GGUFReader(str(path))
+    shape = _read_shape(reader)
+    deltas = dict(deltas or {})
+    weights = {}
+    for tensor in reader.tensors:
+        value = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        if tensor.name.endswith("attn_q.weight"):
+            value = _unpermute(value, shape.heads)
+        elif tensor.name.endswith("attn_k.weight"):
+            value = _unpermute(value, shape.kv_heads)
+        if tensor.name in deltas:
+            a, b, scale = deltas.pop(tensor.name)
+            if (b.shape[0], a.shape[1]) != value.shape:
+                raise EngineError(
+                    f"the adapter is of another base: {tensor.name} is {value.shape}, not {b.shape[0], a.shape[1]}"
+                )
+            value = value + np.float32(scale) * (b.astype(np.float32) @ a.astype(np.float32))
+        weights[tensor.name] = value
+    if deltas:
+        raise EngineError(f"the adapter is of another base: no tensor {next(iter(deltas))}")
+    return shape, weights
+
+
+def _read_shape(reader: gguf.GGUFReader) -> Shape:
+    def field(name: str):
+        return reader.fields[f"llama.{name}"].contents()
+
+    heads, hidden = field("attention.head_count"), field("embedding_length")
+    return Shape(
+        layers=field("block_count"),
+        heads=heads,
+        kv_heads=field("attention.head_count_kv"),
+        head_dim=hidden // heads,
+        hidden=hidden,
+        vocab=field("vocab_size"),
+        rope_theta=field("rope.freq_base"),
+        norm_eps=field("attention.layer_norm_rms_epsilon"),
+    )
+
+
+def _unpermute(weight: np.ndarray, heads: int) -> np.ndarray:
+    """Undo llama.cpp's row order of a Q or K projection [heads * D, in].
+
+    llama.cpp stores the two rotary halves of each head interleaved; Hugging Face keeps them one after the other.
+    """
+    rows, width = weight.shape
+    return weight.reshape(heads, rows // heads // 2, 2, width).swapaxes(1, 2).reshape(rows, width)

@@ -1,0 +1,62 @@
+"""Weights and tokenizer from a hub id, a folder or a GGUF file, with an adapter merged in."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+
+from thanos.errors import EngineError
+
+
+def load(model: str, adapter: str | None, device: torch.device) -> tuple[Any, Any]:
+    """Load (tokenizer, model): bfloat16 on a GPU, float32 on a CPU.
+
+    Raises:
+        EngineError: if either can't be found or doesn't load.
+    """
+    path = Path(model)
+    where: dict[str, Any] = {"pretrained_model_name_or_path": model}
+    if path.suffix == ".gguf":
+        where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    try:
+        tokenizer = _gguf_tokenizer(path) if path.suffix == ".gguf" else AutoTokenizer.from_pretrained(**where)
+        weights = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype, attn_implementation="sdpa")
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise EngineError(f"can't load hf/{model}: {_first_line(error)}") from None
+    if adapter:
+        weights = _with_adapter(weights, adapter)
+    return tokenizer, weights.to(device).eval()
+
+
+def _gguf_tokenizer(path: Path) -> Any:
+    """The embedded model's own tokenizer: transformers' conversion loses the rule that cuts numbers into digits."""
+    import gguf
+
+    from thanos.engines.embedded.tokenizer import read_tokenizer
+
+    fields = gguf.GGUFReader(str(path)).fields
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    end = tokens[fields["tokenizer.ggml.eos_token_id"].contents()]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=read_tokenizer(path),
+        eos_token=end,
+        pad_token=end,
+        chat_template=fields["tokenizer.chat_template"].contents(),
+    )
+
+
+def _with_adapter(weights: Any, adapter: str) -> Any:
+    try:
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(weights, adapter).merge_and_unload()
+    except ModuleNotFoundError:
+        raise EngineError("an adapter needs peft: pip install 'thanos-skill-of-mind[hf]'") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise EngineError(f"can't load the adapter {adapter}: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
