@@ -17,8 +17,10 @@ from thanos.engines.protocol import Usage
 from thanos.errors import EngineError, ThanosError
 from thanos.longrun import Journal, Stop
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
-"""Seconds before the second try; each further one waits twice as long, less up to a quarter at random."""
+FIRST_WAIT, LONGEST_WAIT = 0.25, 60.0
+"""Seconds before the second try; each further one waits twice as long, less up to a quarter at random.
+
+After an answer that is merely of no use the next try follows at once."""
 LONG_PAUSE = 1.0
 """A server that asks for a longer wait (in seconds) than this means everybody: no request is sent until then."""
 WAITING_PER_WORKER = 4
@@ -168,8 +170,10 @@ class LiveRun:
         if job.attempt >= self._retries:
             self._fail(job.line, job.turn.dialogue.id, f"{problem} (try {job.attempt + 1})")
             return
-        now, wait = time.monotonic(), problem.wait or 0.0
-        pause = min(LONGEST_WAIT, FIRST_WAIT * 2**job.attempt) * (1 - 0.25 * self._rng.random())
+        now, wait = time.monotonic(), problem.wait
+        pause = (
+            0.0 if problem.at_once else min(LONGEST_WAIT, FIRST_WAIT * 2**job.attempt) * (1 - 0.25 * self._rng.random())
+        )
         if wait > LONG_PAUSE:
             self._paused_until = max(self._paused_until, now + wait)
         self.tally.retried += 1
@@ -187,4 +191,4 @@ def _read(reply: Reply) -> Annotation:
     try:
         return read_answer(reply.text)
     except ThanosError as error:  # another try samples anew
-        raise TryAgainError(str(error), usage=reply.usage) from None
+        raise TryAgainError(str(error), at_once=True, usage=reply.usage) from None
