@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 
+from thanos.annotate.completion import UselessAnswerError, read_completion
 from thanos.annotate.prompt import request_body
 from thanos.data.next_turn import NextTurn
 from thanos.engines.openai_chat import DROPPABLE
@@ -159,17 +160,11 @@ def _library(client: Any) -> Any:
 
 def _reply(raw: str) -> Reply:
     try:
-        body = json.loads(raw)
-        choice, used = body["choices"][0], body.get("usage") or {}
-        text, finish = choice["message"].get("content"), choice.get("finish_reason")
-        usage = Usage(int(used.get("prompt_tokens") or 0), int(used.get("completion_tokens") or 0))
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise TryAgainError(f"the server's answer holds no message: {raw[:80]!r}", at_once=True) from None
-    if finish == "length":
-        raise TryAgainError("the answer was cut off", at_once=True, usage=usage)
-    if not isinstance(text, str) or not text.strip():
-        raise TryAgainError(f"the answer is empty ({finish})", at_once=True, usage=usage)
-    return Reply(text, usage)
+        return Reply(*read_completion(json.loads(raw)))
+    except UselessAnswerError as error:
+        raise TryAgainError(str(error), at_once=True, usage=error.usage) from None
+    except ValueError:
+        raise TryAgainError(f"the server's answer isn't JSON: {raw[:80]!r}", at_once=True) from None
 
 
 def _error(response: Any) -> dict[str, Any]:

@@ -12,6 +12,10 @@ app = typer.Typer(help="Annotate turns with skill-of-mind by a large language mo
 
 
 Turns = Annotated[str, typer.Argument(help="Turns to annotate, JSONL.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="openai/<model>.")]
+PriceOption = Annotated[
+    Optional[str], typer.Option("--price", metavar="IN,OUT", help="US dollars per million tokens in and out.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Append rows here; run again to go on after a stop.")]
 
 
@@ -19,11 +23,9 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Append rows here; 
 def run(
     turns: Turns,
     output: Output,
-    model: Annotated[str, typer.Option("--model", "-m", help="openai/<model>.")],
+    model: Model,
     base_url: BaseUrl = None,
-    price: Annotated[
-        Optional[str], typer.Option(metavar="IN,OUT", help="US dollars per million tokens in and out.")
-    ] = None,
+    price: PriceOption = None,
     max_cost: Annotated[
         Optional[float], typer.Option(min=0, help="US dollars for this OUTPUT, earlier runs included; needs --price.")
     ] = None,
@@ -43,6 +45,61 @@ def run(
     if result.interrupted:
         raise typer.Exit(130)
     if result.tally.failed or result.tally.out_of_money:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    turns: Turns,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for batch-0001.jsonl, ...")],
+    model: Model,
+    price: PriceOption = None,
+) -> None:
+    """Write the requests for TURNS as files for the OpenAI Batch API (50,000 requests or 200 MB a file)."""
+    from thanos.annotate.batch_export import export as write
+    from thanos.cli.annotate_report import print_export, read_price
+    from thanos.longrun import count_lines, progress_bar
+
+    prices = read_price(price)
+    with progress_bar("export", count_lines(turns)) as advance:
+        report = write(turns, output, model, advance)
+    print_export(report, output, prices)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    turns: Annotated[str, typer.Argument(help="The turns that were exported; or rows with `parsed_generation` alone.")],
+    output: Output,
+    outputs: Annotated[Optional[list[Path]], typer.Argument(help="Output and error files of the batches.")] = None,
+    model: Annotated[
+        Optional[str], typer.Option("--model", "-m", help="openai/<model>: the one that was asked.")
+    ] = None,
+    price: PriceOption = None,
+) -> None:
+    """Read batch outputs into annotated rows; turns without a good answer are exported again.
+
+    Outputs may be partial and hold failed and expired lines. What is missing goes to <stem>.missing/ beside OUTPUT.
+    Rows of the original project, which hold their answer as `parsed_generation`, are read without OUTPUTS.
+    """
+    from thanos.annotate.batch_import import import_batches
+    from thanos.annotate.original import import_original
+    from thanos.cli.annotate_report import print_import, print_original, read_price
+    from thanos.errors import ThanosError
+    from thanos.longrun import count_lines, progress_bar
+
+    prices = read_price(price)
+    with progress_bar("import", count_lines(turns)) as advance:
+        if not outputs:
+            failed = print_original(import_original(turns, output, advance), output)
+        elif model is None:
+            raise ThanosError(
+                "import needs --model openai/<model>: it is recorded, and asked again for what is missing"
+            )
+        else:
+            failed = print_import(import_batches(turns, outputs, output, model, advance), output, prices)
+    if failed:
         raise typer.Exit(1)
 
 
