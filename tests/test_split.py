@@ -14,6 +14,8 @@ from thanos.data.turn_id import TurnId, parse_turn_id
 from thanos.data.words import words
 from thanos.errors import ThanosError
 
+pytest.importorskip("datasketch")
+
 SHARES = {"validation": 0.2, "test": 0.2}
 
 

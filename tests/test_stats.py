@@ -15,6 +15,11 @@ from thanos.data.stats import collect_stats
 from thanos.errors import ThanosError
 
 
+pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+pytest.importorskip("datasketch")
+
+
 def noisy_rows():
     rows = [annotated_row(n, turn, skill=s) for n, turn, s in ((1, 3, "Empathy"), (1, 5, "Ethics"), (2, 3, "empathy"))]
     rows += [annotated_row(2, 3, skill="Ethics"), annotated_row(3, skill="Weather"), annotated_row(4, skill=None)]

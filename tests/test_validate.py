@@ -13,6 +13,8 @@ from thanos.data.validate import validate
 from thanos.dialogue import dialogue_from_row, read_rows
 from thanos.errors import ThanosError
 
+pytest.importorskip("datasketch")
+
 GOOD = [annotated_row(n) for n in range(8)]
 
 

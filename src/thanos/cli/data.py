@@ -78,3 +78,44 @@ def stats(
         write_stats(result, output)
     if result.bad:
         raise typer.Exit(1)
+
+
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(help="Holds train.jsonl, validation.jsonl, test.jsonl of `data split`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to publish.")],
+    title: Annotated[str, typer.Option(help="Of the dataset card.")] = "Skill-of-mind",
+) -> None:
+    """Write Parquet files, a dataset card, and the stand-off form without dialogue text."""
+    from thanos.cli.data_report import FaultLines
+    from thanos.data.publish import publish as run
+    from thanos.longrun import progress_bar
+
+    with progress_bar("publish", None) as advance:
+        report = run(folder, output, title, advance)
+    faults = FaultLines()
+    for fault in report.faults:
+        faults.add(fault)
+    parts = ", ".join(f"{n:,} {name}" for name, n in report.rows.items())
+    failed = f"; {report.bad} rows can't be published" if report.bad else ""
+    typer.echo(f"thanos: {parts} in {output}{failed}", err=True)
+    if report.bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def join(
+    annotations: Annotated[list[Path], typer.Argument(help="Stand-off files, Parquet or JSONL.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSONL with dialogues and annotations.")],
+    turns: Annotated[Optional[str], typer.Option(help="Rows of `thanos turns` to take the dialogues from.")] = None,
+    data: Annotated[Optional[Path], typer.Option(help="Folder with <source>.jsonl, .json or .parquet.")] = None,
+    hub: Annotated[bool, typer.Option("--hub", help="Fetch the sources from the hub.")] = False,
+) -> None:
+    """Join the stand-off form with dialogues that are read from their sources again."""
+    from thanos.cli.data_report import print_join
+    from thanos.data.join import join_files
+
+    report = join_files(annotations, output, turns=turns, data=data, hub=hub)
+    print_join(report, output)
+    if report.missing or report.changed:
+        raise typer.Exit(1)

@@ -11,6 +11,7 @@ from rich.table import Table
 from thanos.cli.table import COLOURS
 from thanos.data.agreement import Agreement
 from thanos.data.split import PARTS, SplitReport
+from thanos.data.standoff import JoinReport
 from thanos.data.stats import Stats
 from thanos.errors import ThanosError
 from thanos.skills import CATEGORIES, Skill
@@ -121,6 +122,16 @@ def print_agreement(result: Agreement) -> None:
     table.add_row("same skill, or the other's second one", f"{result.within_also / result.items:.1%}")
     table.add_row("Cohen's kappa", f"{result.kappa:.3f}")
     _show(table)
+
+
+def print_join(report: JoinReport, output: Path) -> None:
+    """After a join."""
+    print_counts("source of what wasn't found", Counter(report.sources))
+    if report.changed:
+        shown = ", ".join(report.changed[:3])
+        typer.echo(f"thanos: {len(report.changed)} dialogues say something else now, e.g. {shown}", err=True)
+    missing = f", {report.missing} not found" if report.missing else ""
+    typer.echo(f"thanos: {report.joined} rows joined in {output}{missing}", err=True)
 
 
 def _range(counts: Counter[int]) -> str:
