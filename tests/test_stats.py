@@ -14,7 +14,6 @@ from thanos.data.plots import draw_all, save
 from thanos.data.stats import collect_stats
 from thanos.errors import ThanosError
 
-
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 pytest.importorskip("datasketch")
