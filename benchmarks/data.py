@@ -4,8 +4,8 @@
 
 1. Reading rows into dialogues, rendering the prompt and writing the row again, against json.loads and json.dumps of
    the same lines, both in this run, the fastest of five times each. Goal: at most 6 times.
-2. A million synthetic turns (four of each of 250,000 dialogues, some of them near-duplicates) through `thanos data split`
-   and `thanos data stats`, each in a process of its own. Goal: a peak of 600 MB of memory.
+2. A million synthetic turns (four of each of 250,000 dialogues, some of them near-duplicates) through `thanos data
+   split` and `thanos data stats`, each in a process of its own. Goal: a peak of 600 MB of memory.
 
 Exit code 1 if a goal is missed.
 """

@@ -32,19 +32,43 @@ def run(
     concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight at a time.")] = 64,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for one answer.")] = 60.0,
     retries: Annotated[int, typer.Option(min=0, help="Tries after a failed one.")] = 8,
+    ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Over a Ray cluster: TURNS and OUTPUT are folders of JSONL or Parquet shards."),
+    ] = False,
 ) -> None:
-    """Annotate TURNS through an OpenAI-compatible endpoint."""
+    """Annotate TURNS through an OpenAI-compatible endpoint.
+
+    With --ray, TURNS may also be one file, and the concurrency is that of one process. OUTPUT gets part-*.jsonl.
+    """
     from thanos.annotate.endpoint import Endpoint
     from thanos.annotate.run import annotate_file
     from thanos.cli.annotate_report import print_estimate, print_run, read_price
 
     prices = read_price(price, max_cost)
+    if ray:
+        _run_on_ray(turns, output, model, base_url, prices, max_cost, concurrency, timeout, retries)
+        return
     endpoint = Endpoint(model, base_url, timeout, concurrency)
     result = annotate_file(turns, output, endpoint, prices, max_cost, concurrency, retries, print_estimate)
     print_run(result, output)
     if result.interrupted:
         raise typer.Exit(130)
     if result.tally.failed or result.tally.out_of_money:
+        raise typer.Exit(1)
+
+
+def _run_on_ray(turns: str, output: Path, model: str, base_url: str | None, price, max_cost, *how) -> None:
+    from thanos.annotate.ray_run import annotate_on_ray
+    from thanos.cli.annotate_report import print_ray
+    from thanos.distributed import find_shards
+    from thanos.longrun import progress_bar
+
+    shards = find_shards(turns)
+    with progress_bar("annotate shards", len(shards)) as advance:
+        report = annotate_on_ray(turns, output, model, base_url, price, max_cost, *how, advance=advance, shards=shards)
+    print_ray(report, output, price)
+    if report.failed:
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ from thanos.annotate.original import OriginalReport
 from thanos.annotate.run import Estimate, RunResult
 from thanos.cli.data_report import FaultLines, print_counts
 from thanos.cli.report import parse_price
+from thanos.distributed import RayReport
 from thanos.engines.protocol import Usage
 from thanos.errors import ThanosError
 
@@ -47,6 +48,17 @@ def print_run(result: RunResult, output: Path) -> None:
         typer.echo(f"thanos: stopped before ${budget.limit:g}; give more and run again to go on", err=True)
     if result.interrupted:
         typer.echo(f"thanos: stopped; the rows are in {output}, the same command goes on", err=True)
+
+
+def print_ray(report: RayReport, output: Path, price: Price | None) -> None:
+    """After a run over Ray."""
+    counts = report.counts
+    usage = Usage(counts.get("prompt_tokens", 0), counts.get("completion_tokens", 0))
+    there = f" ({report.there} were finished before)" if report.there else ""
+    failed = f", {report.failed} failed (see part-*.failed.jsonl)" if report.failed else ""
+    cost = f", ${price.of(usage):.4f}" if price else ""
+    typer.echo(f"thanos: {report.shards} shards{there} in {output}", err=True)
+    typer.echo(f"thanos: {counts.get('annotated', 0)} annotated{failed}; {_tokens(usage)}{cost}", err=True)
 
 
 def print_export(report: ExportReport, folder: Path, price: Price | None) -> None:
