@@ -9,9 +9,9 @@ from random_llama import make_dialogues, make_model  # noqa: E402
 
 from thanos import Dialogue, Thanos, ThanosError, Turn  # noqa: E402
 from thanos.engines.chat_tokens import encode_chat  # noqa: E402
-from thanos.engines.protocol import Choices, Request  # noqa: E402
 from thanos.engines.hf import TransformersEngine  # noqa: E402
 from thanos.engines.hf.steps import use_grouped_attention  # noqa: E402
+from thanos.engines.protocol import Choices, Request  # noqa: E402
 from thanos.predict.request import SKILL_CHOICES  # noqa: E402
 from thanos.prompts import load_prompt  # noqa: E402
 from thanos.skills import Skill  # noqa: E402

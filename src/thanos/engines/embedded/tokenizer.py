@@ -16,8 +16,8 @@ WORDS = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)
 def read_tokenizer(path: Path) -> Tokenizer:
     """Build the tokenizer of a GGUF file with the "smollm" rules.
 
-    Text is cut at every digit, then by GPT-2's pattern, then merged as byte-level BPE. (Conversions that leave
-    out the rule for digits give other ids for numbers than the model was trained on.) Special tokens are recognised in the
+    Text is cut at every digit, then by GPT-2's pattern, then merged as byte-level BPE. (Conversions that leave out the
+    rule for digits give other ids for numbers than the model was trained on.) Special tokens are recognised in a
     text; nothing is added to it.
 
     Raises:
