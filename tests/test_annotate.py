@@ -1,6 +1,9 @@
 """Live annotation against a real server on loopback."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -297,3 +300,58 @@ def test_workers_never_exceed_the_concurrency(tmp_path):
     with chat_server(answer) as (url, _):
         annotate(tmp_path, url, [turn(n) for n in range(60)], concurrency=5)
     assert most[0] == 5
+
+
+@pytest.mark.parametrize("fault", [None, 500])
+def test_the_default_http_client_does_as_well(tmp_path, monkeypatch, quick, fault):
+    """Without aiohttp the client's own http library is used, whose errors have other classes."""
+
+    def missing(**_):
+        raise RuntimeError("aiohttp isn't installed")
+
+    monkeypatch.setattr("openai.DefaultAioHttpClient", missing)
+    calls = []
+
+    def answer(body):
+        calls.append(1)
+        return failure(fault, "oops") if fault and len(calls) == 1 else good(body)
+
+    with chat_server(answer) as (url, _):
+        result = annotate(tmp_path, url, [turn(n) for n in range(4)])
+    assert (result.tally.annotated, result.tally.retried) == (4, 1 if fault else 0)
+    with pytest.raises(EngineError, match="is the server running"):
+        annotate_file(
+            str(tmp_path / "turns.jsonl"), tmp_path / "p.jsonl", Endpoint("openai/m", "http://127.0.0.1:9/v1")
+        )
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_stopped_goes_on_with_the_same_command(tmp_path, how):
+    rows = [turn(n) for n in range(120)]
+    source, output = write_rows(tmp_path / "t.jsonl", rows), tmp_path / "o.jsonl"
+    asked, lock = [], threading.Lock()
+
+    def answer(body):
+        with lock:
+            asked.append(body["messages"][1]["content"])
+        time.sleep(0.05)
+        return good(body)
+
+    with chat_server(answer) as (url, _):
+        command = [sys.executable, "-m", "thanos", "annotate", "run", source, "-o", output, "-m", "openai/m"]
+        command = [*map(str, command), "--base-url", url, "--concurrency", "4"]
+        first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        while len(asked) < 30 and first.poll() is None:
+            time.sleep(0.01)
+        first.send_signal(how)
+        _, said = first.communicate()
+        done, before = len(output.read_text().splitlines()), len(asked)
+        assert 20 <= done < 120
+        if how == signal.SIGINT:  # what was in flight is finished and written
+            assert first.returncode == 130 and "the same command goes on" in said and done == before
+        second = subprocess.run(command, capture_output=True, text=True)
+    assert second.returncode == 0, second.stderr
+    assert "were there before" in second.stderr
+    assert sorted(row["line"] for row in read_jsonl(output)) == list(range(1, 121))
+    # Only what was in flight when the first run was killed is asked twice.
+    assert 120 <= len(asked) <= 124
