@@ -200,3 +200,22 @@ def test_a_shard_that_fails_as_a_whole_is_one_line(cluster, tmp_path):
     source = write_rows(tmp_path / "t.jsonl", [turn(1)])
     with pytest.raises(ThanosError, match="can't reach"):
         annotate_on_ray(str(source), tmp_path / "out", "openai/m", "http://127.0.0.1:9/v1")
+
+
+def test_predictions_over_ray_are_those_of_a_local_run(tmp_path):
+    pytest.importorskip("ray", reason="needs the extra ray")
+    from thanos import Thanos
+    from thanos.predict.ray_run import predict_on_ray
+
+    rows = [turn(n) for n in range(12)] + [{"turn": []}]
+    source = write_rows(tmp_path / "t.jsonl", rows)
+    shards = find_shards(str(source), rows_per_shard=4)
+    answer = lambda body: completion(f"{len(body['messages'][1]['content'])} letters. [RESULT SKILL] Empathy")
+    with chat_server(answer) as (url, _):
+        options = {"model": "openai/m", "base_url": url}
+        report = predict_on_ray(str(source), tmp_path / "out", options, lambda: None, shards)
+        local = list(Thanos(**options).predict_many(rows[:12]))
+    parts = [row for part in sorted((tmp_path / "out").glob("part-?????.jsonl")) for row in read_jsonl(part)]
+    assert [row["explanation"] for row in parts] == [thought.explanation for thought in local]
+    assert [row["line"] for row in parts] == list(range(1, 13))
+    assert report.failed == 1 and report.counts == {"predicted": 12, "invalid": 0}

@@ -32,30 +32,36 @@ def predict(
         Optional[str],
         typer.Option(metavar="IN,OUT", help="US dollars per million tokens in and out, to report the cost."),
     ] = None,
+    ray: Annotated[bool, typer.Option("--ray", help="Over a Ray cluster ($RAY_ADDRESS, else this machine).")] = False,
 ) -> None:
     """Predict the next speaker's explanation and skill for every dialogue of FILE.
 
-    Without -o: a table on a terminal, JSONL rows in a pipe.
+    Without -o: a table on a terminal, JSONL rows in a pipe. With --ray, FILE may also be a folder of JSONL or Parquet
+    shards, and OUTPUT is a folder that gets part-*.jsonl or part-*.parquet.
     """
     from thanos.cli.report import parse_price, print_summary
     from thanos.dialogue import read_rows
     from thanos.predict import Thanos
 
     prices = parse_price(price)
-    thanos = Thanos(
-        model,
-        prompt=prompt,
-        mode=mode,
-        samples=samples,
-        max_tokens=max_tokens,
-        seed=seed,
-        adapter=adapter,
-        batch_size=batch_size,
-        base_url=base_url,
-        concurrency=concurrency,
-        timeout=timeout,
-        retries=retries,
-    )
+    options = {
+        "model": model,
+        "prompt": prompt,
+        "mode": mode,
+        "samples": samples,
+        "max_tokens": max_tokens,
+        "seed": seed,
+        "adapter": adapter,
+        "batch_size": batch_size,
+        "base_url": base_url,
+        "concurrency": concurrency,
+        "timeout": timeout,
+        "retries": retries,
+    }
+    if ray:
+        _on_ray(file, output, options, context)
+        return
+    thanos = Thanos(**options)
     rows = read_rows(file, context)
     if output:
         tally, interrupted = _to_file(thanos, file, rows, output)
@@ -86,6 +92,26 @@ def _to_file(thanos, file: str, rows, output: Path):
         if stop.asked:
             typer.echo(f"thanos: stopped; {journal.finished} rows are in {output}, the same command goes on", err=True)
     return tally, stop.asked
+
+
+def _on_ray(file: str, output: Path | None, options: dict, context: str | None) -> None:
+    from thanos.distributed import find_shards
+    from thanos.errors import ThanosError
+    from thanos.longrun import progress_bar
+    from thanos.predict.ray_run import predict_on_ray
+
+    if output is None or context is not None:
+        raise ThanosError("--ray needs a folder for -o, and each row brings its own social context")
+    shards = find_shards(file)
+    with progress_bar("predict shards", len(shards)) as advance:
+        report = predict_on_ray(file, output, options, advance, shards)
+    failed = f", {report.failed} rows failed (see part-*.failed.jsonl)" if report.failed else ""
+    there = f" ({report.there} were finished before)" if report.there else ""
+    typer.echo(
+        f"thanos: {report.shards} shards{there}, {report.counts.get('predicted', 0)} predicted{failed}", err=True
+    )
+    if report.failed:
+        raise typer.Exit(1)
 
 
 def _to_screen(thanos, rows):

@@ -21,7 +21,7 @@ def load(model: str, adapter: str | None, device: torch.device) -> tuple[Any, An
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     try:
-        tokenizer = _gguf_tokenizer(path) if path.suffix == ".gguf" else AutoTokenizer.from_pretrained(**where)
+        tokenizer = gguf_tokenizer(path) if path.suffix == ".gguf" else AutoTokenizer.from_pretrained(**where)
         weights = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype, attn_implementation="sdpa")
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise EngineError(f"can't load hf/{model}: {_first_line(error)}") from None
@@ -30,7 +30,7 @@ def load(model: str, adapter: str | None, device: torch.device) -> tuple[Any, An
     return tokenizer, weights.to(device).eval()
 
 
-def _gguf_tokenizer(path: Path) -> Any:
+def gguf_tokenizer(path: Path) -> Any:
     """The embedded model's own tokenizer: transformers' conversion loses the rule that cuts numbers into digits."""
     import gguf
 
