@@ -150,3 +150,21 @@ def test_commands(tmp_path):
     path.write_text('{"text": "x"}')
     result = CliRunner().invoke(app, ["sources", "check", "released", str(path)])
     assert result.exit_code == 1 and "found 'text'" in result.output
+
+
+def test_rows_in_our_own_form_keep_their_ids():
+    row = {
+        "id": "soda:5:9",
+        "source": "soda",
+        "dialogue": [{"speaker": "a", "text": "the last of nine"}],
+        "speaker": "b",
+        "response": {"speaker": "b", "text": "y"},
+        "skill": "Ethics",
+        "also": "Empathy",
+        "explanation": "e",
+    }
+    (cut, unknown), _ = read(row, row | {"id": "soda:6:1", "response": None})
+    assert cut.row["id"] == "soda:5:9" and cut.row["response"] == row["response"]
+    assert cut.row["also"] == "Empathy"
+    assert unknown.row["id"] == "soda:6:1" and unknown.row["response"] is None
+    assert unknown.row["dialogue"] == row["dialogue"] and unknown.row["speaker"] == "b"

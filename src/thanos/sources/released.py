@@ -124,22 +124,40 @@ def _annotated(raw: RawRow, columns: Columns, report: Report) -> dict[str, Any]:
     report.several += len(skills) > 1
     if skills[0] is None:
         raise Unusable("a skill that is none of the 39")
-    response, before = dialogue.turns[-1], dialogue.turns[:-1]
+    if isinstance(row.get("also"), str):  # this project's own form
+        skills.append(_skill(row["also"], report.labels))
+    if _response_unknown(row, columns):
+        response, before, speaker = None, dialogue.turns, row["speaker"]
+    else:
+        response, before = dialogue.turns[-1], dialogue.turns[:-1]
+        speaker = response.speaker
     if not before:
         raise Unusable("nothing but the response in the dialogue")
     source = str(row.get(columns.source) or NAME) if columns.source else NAME
-    dialogue_id = _PREFIX.sub("", dialogue.id)
     return {
-        "id": f"{source}:{dialogue_id}:{len(before)}",
+        "id": _turn_id(source, dialogue.id, len(before)),
         "source": source,
         "social_context": dialogue.social_context,
         "dialogue": [turn_row(turn) for turn in before],
-        "response": turn_row(response),
-        "speaker": response.speaker,
+        "response": response and turn_row(response),
+        "speaker": speaker,
         "skill": skills[0],
         "also": next((skill for skill in skills[1:] if skill and skill != skills[0]), None),
         "explanation": thoughts[0][1],
     }
+
+
+def _response_unknown(row: Row, columns: Columns) -> bool:
+    """A row that says who speaks next, and in a column of its own that the words aren't known."""
+    named = columns.response is not None and columns.response in row
+    return named and row[columns.response] is None and isinstance(row.get("speaker"), str)
+
+
+def _turn_id(source: str, id: str, index: int) -> str:
+    """The turn's id; one that is complete already stays, for the dialogue may have lost its oldest turns since."""
+    if re.fullmatch(rf"{re.escape(source)}:.+:[0-9]+", id, re.DOTALL):
+        return id
+    return f"{source}:{_PREFIX.sub('', id)}:{index}"
 
 
 def _dialogue(row: Row, columns: Columns, place: str) -> Dialogue:
