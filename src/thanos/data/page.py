@@ -22,7 +22,7 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 .numbers { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1.2rem 0; }
 .numbers b { display: block; font-size: 1.5rem; line-height: 1.2; }
 .numbers span { color: #666; }
-img { max-width: 100%; height: auto; display: block; }
+img { max-width: 100%; height: auto; display: block; margin: 2rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #eee; white-space: nowrap; }
@@ -42,14 +42,6 @@ $pictures
 </html>
 """)
 
-_HEADINGS = {
-    "skills": "Skills",
-    "skills-by-source": "Skills by source",
-    "categories": "Categories",
-    "lengths": "Lengths",
-    "label-noise": "Label noise",
-}
-
 
 def write_page(
     stats: Stats, pictures: list[Path], path: Path, title: str = "Skill-of-mind: what the data holds"
@@ -57,13 +49,13 @@ def write_page(
     """Write the page.
 
     Args:
-        pictures: PNG files; they become part of the page, under headings by their names.
+        pictures: PNG files; they become part of the page; their titles are its headings.
     """
     sections = []
     for picture in pictures:
-        heading = _HEADINGS[picture.stem]
         data = base64.b64encode(picture.read_bytes()).decode()
-        sections.append(f'<h2>{heading}</h2>\n<img alt="{heading}" src="data:image/png;base64,{data}">')
+        name = picture.stem.replace("-", " ")
+        sections.append(f'<img alt="{name}" src="data:image/png;base64,{data}">')
     page = _PAGE.substitute(
         title=escape(title), numbers=_numbers(stats), pictures="\n".join(sections), table=_table(stats)
     )

@@ -148,7 +148,7 @@ def label_noise(stats: Stats) -> Any:
     lines = [(f"{kind}: all", n) for kind, n in stats.noise.most_common()]
     lines += [(label, n) for label, n in stats.relabelled.most_common(12)]
     lines += [(f"unknown: {label}", n) for label, n in stats.unknown.most_common(12)]
-    figure, axes = _new(8, 1.0 + 0.3 * max(3, len(lines)))
+    figure, axes = _new(8, 1.0 + 0.3 * max(3, len(lines)) if lines else 0.8)
     axes.set_title(f"Label noise in {stats.rows:,} rows")
     if not lines:
         axes.set_axis_off()
