@@ -67,6 +67,17 @@ def test_standard_input_to_standard_output():
     assert "Social context:\nFriends." in seen[0]["messages"][1]["content"]
 
 
+def test_rows_on_standard_output_keep_their_order(tmp_path):
+    def answer(body):
+        n = int(body["messages"][1]["content"].split("number ")[1].split()[0])
+        time.sleep(0.02 * (n % 3))
+        return GOOD
+
+    with chat_server(answer) as (url, _):
+        done = run("predict", write_rows(tmp_path / "in.jsonl", 20), "-m", "openai/m", "--base-url", url)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [f"d{i}" for i in range(20)]
+
+
 def test_bad_rows_are_reported_and_good_ones_done(tmp_path):
     file = tmp_path / "in.jsonl"
     good = json.dumps({"turns": [{"speaker": "A", "text": "Hi"}]})

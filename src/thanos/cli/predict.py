@@ -126,7 +126,7 @@ def _to_screen(thanos, rows):
 
     interrupted = False
     try:
-        predict_rows(thanos, rows, on_result, lambda row, error: tally.fail(row.line, error))
+        predict_rows(thanos, rows, on_result, lambda row, error: tally.fail(row.line, error), ordered=True)
     except KeyboardInterrupt:
         interrupted = True
     return tally, interrupted

@@ -82,13 +82,8 @@ class Thanos:
 
     def predict_many(self, dialogues: Iterable[Dialogue | dict | str]) -> Iterator[SkillOfMind]:
         """Predict for many, in their order and in constant memory; a row that fails has `error` set."""
-        waiting: dict[int, SkillOfMind] = {}
-        due = 0
-        for prediction in self.stream(map(_as_dialogue, dialogues)):
-            waiting[prediction.index] = prediction.skill_of_mind
-            while due in waiting:
-                yield waiting.pop(due)
-                due += 1
+        for prediction in in_order(self.stream(map(_as_dialogue, dialogues))):
+            yield prediction.skill_of_mind
 
     def trace(self, dialogue: Dialogue | dict | str) -> list[SkillOfMind]:
         """The skill-of-mind after every turn: item i is what the next speaker thinks after the first i + 1 turns."""
@@ -137,6 +132,17 @@ class Thanos:
         usage = sum((generation.usage for generation in generations), Usage())
         result = samples[0] if len(samples) == 1 else vote(samples)
         return Prediction(index, case.dialogue, result, case.truncated, usage)
+
+
+def in_order(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+    """The same predictions in the order of their dialogues; holds back what comes early."""
+    waiting: dict[int, Prediction] = {}
+    due = 0
+    for prediction in predictions:
+        waiting[prediction.index] = prediction
+        while due in waiting:
+            yield waiting.pop(due)
+            due += 1
 
 
 @dataclass

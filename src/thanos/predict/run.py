@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from thanos.dialogue import Dialogue, Row
 from thanos.engines.protocol import Usage
 from thanos.longrun import Journal, Stop
-from thanos.predict.predictor import Prediction, Thanos
+from thanos.predict.predictor import Prediction, Thanos, in_order
 from thanos.predict.row import output_row
 
 
@@ -51,8 +51,13 @@ def predict_rows(
     rows: Iterable[Row],
     on_result: Callable[[int, Prediction], None],
     on_error: Callable[[Row, str], None],
+    ordered: bool = False,
 ) -> None:
-    """Predict every row that holds a dialogue; report each result and each error with its line, as they come."""
+    """Predict every row that holds a dialogue; report each result and each error with its line.
+
+    Args:
+        ordered: Report results in the order of the rows instead of as they come.
+    """
     lines: dict[int, int] = {}
 
     def dialogues() -> Iterator[Dialogue]:
@@ -65,7 +70,8 @@ def predict_rows(
             index += 1
             yield row.dialogue
 
-    for prediction in thanos.stream(dialogues()):
+    results = thanos.stream(dialogues())
+    for prediction in in_order(results) if ordered else results:
         line = lines.pop(prediction.index)
         if prediction.skill_of_mind.error:
             on_error(Row(line, prediction.dialogue), prediction.skill_of_mind.error)
