@@ -82,9 +82,11 @@ class Connection(asyncio.Protocol):
         answer = self.rng.choice(FAULTS) if self.rng.random() < FAULTY else GOOD
         self.counts["requests"] += 1
         self.counts["faulty"] += answer is not GOOD
-        asyncio.get_running_loop().call_later(DELAY, self.answer, answer)
+        loop = asyncio.get_running_loop()
+        loop.call_later(DELAY, self.answer, answer, loop.time())
 
-    def answer(self, answer: bytes) -> None:
+    def answer(self, answer: bytes, asked: float) -> None:
+        self.counts["seconds"] += asyncio.get_running_loop().time() - asked
         self.flying[0] -= 1
         self.transport.write(answer)
         if answer is BROKEN_OFF:
@@ -167,6 +169,8 @@ def main() -> int:
     print(
         f"rate                     {rate:,.0f} rows/s, {rate / ideal:.1%} of {ideal:,.0f} (64 / 50 ms, less 10% faulty)"
     )
+    late = 1000 * (after["seconds"] - before["seconds"]) / requests
+    print(f"the server's own answers {late:.1f} ms on average (more than 50: the machine is busy)")
     print(f"whole second run         {end - start:.1f} s, start-up and estimate {begun - start:.1f} s")
     print(f"processor time           {1000 * processor / requests:.2f} ms a request; load {os.getloadavg()[0]:.1f}")
     print(f"nothing lost or twice    {'yes' if whole else 'NO'}")

@@ -302,29 +302,6 @@ def test_workers_never_exceed_the_concurrency(tmp_path):
     assert most[0] == 5
 
 
-@pytest.mark.parametrize("fault", [None, 500])
-def test_the_default_http_client_does_as_well(tmp_path, monkeypatch, quick, fault):
-    """Without aiohttp the client's own http library is used, whose errors have other classes."""
-
-    def missing(**_):
-        raise RuntimeError("aiohttp isn't installed")
-
-    monkeypatch.setattr("openai.DefaultAioHttpClient", missing)
-    calls = []
-
-    def answer(body):
-        calls.append(1)
-        return failure(fault, "oops") if fault and len(calls) == 1 else good(body)
-
-    with chat_server(answer) as (url, _):
-        result = annotate(tmp_path, url, [turn(n) for n in range(4)])
-    assert (result.tally.annotated, result.tally.retried) == (4, 1 if fault else 0)
-    with pytest.raises(EngineError, match="is the server running"):
-        annotate_file(
-            str(tmp_path / "turns.jsonl"), tmp_path / "p.jsonl", Endpoint("openai/m", "http://127.0.0.1:9/v1")
-        )
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_stopped_goes_on_with_the_same_command(tmp_path, how):
     rows = [turn(n) for n in range(120)]
