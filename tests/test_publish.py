@@ -55,6 +55,15 @@ def test_parquet_holds_the_rows_and_standoff_holds_no_text(tmp_path):
     assert not list((tmp_path / "out").rglob("*.part"))
 
 
+def test_an_empty_part_is_left_out(tmp_path):
+    parts(tmp_path)
+    (tmp_path / "parts/validation.jsonl").touch()
+    report = publish(tmp_path / "parts", tmp_path / "out", "Skills")
+    assert report.rows == {"train": 7, "test": 2}
+    assert {path.stem for path in (tmp_path / "out").rglob("*.parquet")} == {"train", "test"}
+    assert "validation" not in (tmp_path / "out/README.md").read_text().split("---")[1]
+
+
 def test_the_card_is_one_that_datasets_can_load(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))

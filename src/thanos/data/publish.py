@@ -43,9 +43,12 @@ def publish(folder: Path, output: Path, title: str, advance: Callable[[], None] 
         ThanosError: if there is no part, a file can't be read or written, or pyarrow isn't installed.
     """
     paths = {name: folder / f"{name}.jsonl" for name in reversed(PARTS)}
-    paths = {name: path for name, path in paths.items() if path.is_file()}
+    # A split of few dialogues leaves parts empty: they are left out.
+    paths = {name: path for name, path in paths.items() if path.is_file() and path.stat().st_size}
     if not paths:
-        raise ThanosError(f"{folder} holds none of train.jsonl, validation.jsonl, test.jsonl; see `thanos data split`")
+        raise ThanosError(
+            f"{folder} holds none of train.jsonl, validation.jsonl, test.jsonl with rows in it; see `thanos data split`"
+        )
     report = PublishReport()
     try:
         for form in ("data", "standoff"):
