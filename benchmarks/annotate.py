@@ -1,6 +1,6 @@
 """Annotation against a local server: speed, nothing lost, nothing twice, also after SIGKILL.
 
-    python benchmarks/annotate.py [--turns 30000]
+    python benchmarks/annotate.py [--turns 60000]
 
 The server answers after 50 ms; one answer in ten is a 429, a 500, cut off, or not JSON, each as often. `thanos annotate
 run` keeps 64 requests in flight. The ideal is 64 requests every 50 ms without a pause, failed ones included. The run is
@@ -128,7 +128,7 @@ def counts_of(url: str) -> dict[str, int]:
 
 def main() -> int:
     options = argparse.ArgumentParser()
-    options.add_argument("--turns", type=int, default=30_000)
+    options.add_argument("--turns", type=int, default=60_000)
     turns = options.parse_args().turns
     queue: multiprocessing.Queue = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(queue,), daemon=True)

@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import openai
@@ -109,7 +111,7 @@ class Endpoint:
                 headers=self._headers,
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
-                trust_env=True,  # proxies, as the official client does
+                proxy=_proxy(self.url),
             )
         try:
             async with self._session.post(self.url, data=json.dumps(body).encode()) as answer:
@@ -153,6 +155,12 @@ class _Response:
     status: int
     text: str
     headers: Mapping[str, str]
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address. Asked once: aiohttp's `trust_env` asks for every request."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _reply(raw: str) -> Reply:
