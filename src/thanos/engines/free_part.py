@@ -3,11 +3,6 @@
 from collections.abc import Callable, Sequence
 
 
-def ends_with_lead(tail: str, lead: str) -> bool:
-    """True once the text written so far holds the lead (`tail` need only be its last characters)."""
-    return lead in tail
-
-
 def cut_before_lead(tokens: Sequence[int], decode: Callable[[Sequence[int]], str], lead: str) -> tuple[list[int], str]:
     """Cut a generated sequence before the lead.
 
