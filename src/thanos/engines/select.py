@@ -7,7 +7,7 @@ from typing import Any
 from thanos.engines.protocol import Engine
 from thanos.errors import EngineError, ThanosError
 
-FORMS = "embedded, hf/<id or folder>, vllm/<id or folder> or openai/<model>"
+FORMS = "embedded, embedded/base, hf/<id or folder>, vllm/<id or folder> or openai/<model>"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def load_engine(model: str, **options: Any) -> Engine:
             )
     given = {name: value for name, value in options.items() if value is not None}
     kind, _, rest = model.partition("/")
-    if model == "embedded":
+    if model in ("embedded", "embedded/base"):
         from thanos.engines.embedded import EmbeddedEngine as engine
     elif not rest or kind not in ("hf", "vllm", "openai"):
         near = difflib.get_close_matches(kind, ["embedded", "hf", "vllm", "openai"], n=1)

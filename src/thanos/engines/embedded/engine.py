@@ -37,16 +37,17 @@ BEGIN, END = "<|im_start|>", "<|im_end|>"
 class EmbeddedEngine:
     """SmolLM2-135M-Instruct in 8 bits on onnxruntime. Fetches and builds the model at first use, then works offline."""
 
-    def __init__(self, batch_size: int | None = None):
+    def __init__(self, variant: str = "", batch_size: int | None = None):
         """Load the model.
 
         Args:
+            variant: "base" for the untuned base; nothing for the default model.
             batch_size: Prompts decoded together.
 
         Raises:
             EngineError: if the base weights can't be fetched.
         """
-        self.name = "embedded"
+        self.name = f"embedded/{variant}" if variant else "embedded"
         self.context_window = WINDOW
         graph, tokenizer = model_path()
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
