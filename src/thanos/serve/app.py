@@ -1,0 +1,77 @@
+"""The application: every endpoint of the server, wired together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from thanos.predict import Thanos
+from thanos.respond import Responder
+from thanos.serve.chat import chat_router
+from thanos.serve.errors import install_error_handlers
+from thanos.serve.gate import Gate
+from thanos.serve.keys import KeyRing
+from thanos.serve.metrics import Metrics
+from thanos.serve.planner import Planner
+from thanos.serve.replies import Replies
+from thanos.serve.settings import ServeSettings
+from thanos.serve.skill_of_mind import skill_router
+from thanos.serve.upstream import Upstream
+
+
+def create_app(settings: ServeSettings) -> FastAPI:
+    """Load the models and build the application. They are freed when it shuts down.
+
+    Raises:
+        ThanosError: for a model that can't be loaded or a setting that can't be.
+    """
+    metrics, keys = Metrics(), KeyRing(settings.api_keys)
+    upstream = None
+    if settings.upstream:
+        upstream = Upstream(settings.upstream, settings.upstream_key, settings.timeout, not keys, metrics)
+    thanos = Thanos(
+        settings.model,
+        prompt=settings.prompt,
+        mode=settings.mode,
+        max_tokens=settings.max_tokens,
+        **settings.engine_options,
+    )
+    planner = Planner(thanos, metrics)
+    replies = None if upstream else Replies(Responder(settings.responder), metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if upstream:
+            await upstream.open()
+        yield
+        if upstream:
+            await upstream.close()
+        planner.close()
+        if replies:
+            replies.close()
+        thanos.close()
+
+    app = FastAPI(
+        title="Thanos",
+        summary="Plan the conversational skill, then speak.",
+        version=version("thanos-skill-of-mind"),
+        lifespan=lifespan,
+    )
+    install_error_handlers(app)
+    app.include_router(skill_router(settings, planner))
+    app.include_router(chat_router(settings, planner, upstream or replies))
+
+    @app.get("/health", tags=["operation"], summary="Is it up?")
+    async def health() -> JSONResponse:
+        replies_from = "upstream" if upstream else settings.responder
+        return JSONResponse({"status": "ok", "model": thanos.model, "replies": replies_from})
+
+    @app.get("/metrics", tags=["operation"], summary="For Prometheus", response_class=Response)
+    async def exposition() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_middleware(Gate, keys=keys, metrics=metrics, max_concurrency=settings.max_concurrency)
+    return app

@@ -1,0 +1,53 @@
+"""Run the application under uvicorn until a signal ends it."""
+
+import ipaddress
+import socket
+import sys
+
+import uvicorn
+
+from thanos.errors import ThanosError
+from thanos.serve.app import create_app
+from thanos.serve.settings import ServeSettings
+
+
+def run_server(settings: ServeSettings, host: str, port: int, shutdown_timeout: int) -> None:
+    """Serve until SIGINT or SIGTERM; requests in hand then have `shutdown_timeout` seconds to finish.
+
+    Raises:
+        ThanosError: if the address is taken or isn't this machine's, or a model can't be loaded.
+    """
+    listener = _listen(host, port)
+    with listener:
+        app = create_app(settings)
+        address = f"[{host}]" if ":" in host else host
+        print(f"thanos: listening on http://{address}:{listener.getsockname()[1]} (API page: /docs)", file=sys.stderr)
+        if not settings.api_keys and not _is_loopback(host):
+            print(f"thanos: {host} is open to everybody who reaches it; set --api-key-file", file=sys.stderr)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=shutdown_timeout,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the address before the models are loaded, so that a mistake shows at once."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise ThanosError(f"can't listen on {host} port {port}: {(error.strerror or str(error)).lower()}") from None
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
