@@ -9,6 +9,7 @@ from importlib import import_module
 _HOME = {
     "Dialogue": "thanos.dialogue",
     "Turn": "thanos.dialogue",
+    "Responder": "thanos.respond",
     "Skill": "thanos.skills",
     "SkillOfMind": "thanos.skills",
     "Thanos": "thanos.predict",

@@ -12,6 +12,7 @@ from thanos.errors import ThanosError
 from thanos.predict.answer import read_generation, vote
 from thanos.predict.request import Mode, PredictionOptions, fit_dialogue, requests_for
 from thanos.prompts import load_prompt
+from thanos.respond import Reply, Responder
 from thanos.skills import SkillOfMind
 
 
@@ -68,6 +69,7 @@ class Thanos:
         self.engine: Engine = load_engine(model, **engine_options)
         self.model = self.engine.name
         self.prompt = load_prompt(prompt or ("zero-shot" if model.startswith("openai/") else "thanos"))
+        self._responders: dict[str, Responder] = {}
 
     def predict(self, dialogue: Dialogue | dict | str) -> SkillOfMind:
         """Predict for one dialogue: a `Dialogue`, a row, or text with `Name: words` lines.
@@ -90,6 +92,39 @@ class Thanos:
         whole = _as_dialogue(dialogue)
         return list(self.predict_many(whole.prefix(n) for n in range(1, len(whole.turns) + 1)))
 
+    def respond(
+        self,
+        dialogue: Dialogue | dict | str,
+        responder: str | Responder = "embedded/base",
+        speaker: str | None = None,
+    ) -> Reply:
+        """Plan, then speak: predict the next speaker's skill-of-mind and let a chat model answer with it.
+
+        Args:
+            responder: A model string, whose model is loaded when first needed and kept, or a `Responder`.
+            speaker: Who answers; by default `thanos.respond.next_speaker`.
+
+        Raises:
+            ThanosError: if the dialogue can't be read, nobody can be said to speak next, or a model fails.
+        """
+        dialogue = _as_dialogue(dialogue)
+        if isinstance(responder, str):
+            if responder not in self._responders:
+                self._responders[responder] = self.responder(responder)
+            responder = self._responders[responder]
+        thought = None if responder.arm == "plain" else self.predict(dialogue)
+        return responder.respond(dialogue, thought, speaker)
+
+    def responder(self, model: str = "embedded/base", **options: Any) -> Responder:
+        """A `Responder`, on this object's engine where both are the same local model, so that it's loaded once.
+
+        Args:
+            model: A model string.
+            **options: Other arguments of `Responder`.
+        """
+        shared = model == self.model and not model.startswith("openai/")
+        return Responder(model, **options, engine=self.engine if shared else None)
+
     def stream(self, dialogues: Iterable[Dialogue]) -> Iterator[Prediction]:
         """Predict as results come in; order may change, `index` tells. Holds only what the engine has in hand."""
         pending: dict[int, _Pending] = {}
@@ -105,7 +140,9 @@ class Thanos:
         yield from _drain(rejected)
 
     def close(self) -> None:
-        """Free the engine."""
+        """Free the engine, and those of the responders that `respond` loaded."""
+        for responder in self._responders.values():
+            responder.close()
         self.engine.close()
 
     def __enter__(self) -> "Thanos":

@@ -1,0 +1,108 @@
+"""From a dialogue and a plan to a reply: messages, the four arms, what is cut off a model's text."""
+
+import pytest
+from chat_server import chat_server, completion
+
+from thanos import Dialogue, Responder, Skill, SkillOfMind, ThanosError
+from thanos.respond import ARMS, instruction, next_speaker, plan_note, reply_messages
+from thanos.respond.clean import read_reply
+
+CAKE = Dialogue.model_validate(
+    {
+        "id": "cake",
+        "social_context": "Ines and Tomek share a flat.",
+        "turns": [
+            {"speaker": "Ines", "text": "Somebody ate the cake I baked for work."},
+            {"speaker": "Tomek", "text": "It looked lonely."},
+            {"speaker": "Ines", "text": "It had a note on it, Tomek!"},
+        ],
+    }
+)
+SORRY = SkillOfMind(explanation="I ate it and she is cross.", skill=Skill("Conflict Resolution"), valid=True)
+
+
+def test_every_skill_has_one_sentence_of_its_own():
+    sentences = [instruction(skill) for skill in Skill]
+    assert len(set(sentences)) == len(Skill) == 39
+    for sentence in sentences:
+        assert sentence[0].isupper() and sentence[-1] == "." and sentence.count(". ") == 0
+
+
+def test_arms_tell_what_they_are_named_after():
+    told = {arm: reply_messages(CAKE, SORRY, arm)[0]["content"] for arm in ARMS}
+    for arm, system in told.items():
+        assert (SORRY.explanation in system) == (arm in ("explanation", "both"))
+        assert (instruction(SORRY.skill) in system) == (arm in ("skill", "both"))
+        assert system.startswith(told["plain"])
+    assert {
+        arm: reply_messages(CAKE, SORRY, arm)[1:] == reply_messages(CAKE, None)[1:] for arm in ARMS
+    } == dict.fromkeys(ARMS, True)
+
+
+def test_turns_become_messages_of_the_next_speaker():
+    system, *turns = reply_messages(CAKE, None)
+    assert "You are Tomek, in a conversation with Ines. Ines and Tomek share a flat." in system["content"]
+    assert turns == [
+        {"role": "user", "content": "Somebody ate the cake I baked for work."},
+        {"role": "assistant", "content": "It looked lonely."},
+        {"role": "user", "content": "It had a note on it, Tomek!"},
+    ]
+
+
+def test_reply_over_a_server_in_every_arm():
+    with chat_server(lambda body: completion("**Tomek:** I'm sorry.\nInes: Really?")) as (url, seen):
+        for arm in ARMS:
+            with Responder("openai/m", arm=arm, base_url=url) as responder:
+                reply = responder.respond(CAKE, SORRY)
+            assert (reply.text, reply.speaker, reply.planned) == ("I'm sorry.", "Tomek", arm != "plain")
+    assert [("ate it and she is cross" in body["messages"][0]["content"]) for body in seen] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_unknown_arm():
+    with pytest.raises(ThanosError, match="use plain, skill, explanation, both"):
+        plan_note(SORRY, "all")
+
+
+def test_who_speaks_next():
+    assert next_speaker(CAKE) == "Tomek"
+    assert next_speaker(CAKE.model_copy(update={"meta": {"speaker": "Kofi"}})) == "Kofi"
+    assert next_speaker(Dialogue.model_validate({"turns": [{"speaker": "User", "text": "Hi"}]})) == "Assistant"
+    with pytest.raises(ThanosError, match='add "speaker"'):
+        next_speaker(CAKE.prefix(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("I'll bake a new one.", "I'll bake a new one."),
+        ("Tomek: I'll bake a new one.", "I'll bake a new one."),
+        ("**Tomek:** I'll bake a new one.", "I'll bake a new one."),
+        ("Tomek (blushing): I'll bake a new one.", "I'll bake a new one."),
+        ("I'll bake a new one.\nInes: You'd better.\nTomek: Yes.", "I'll bake a new one."),
+        ("I'll bake a new one. Ines: You'd better.", "I'll bake a new one."),
+        ("“I'll bake a new one.”", "I'll bake a new one."),
+        ("You need:\n- flour\n- eggs", "You need:\n- flour\n- eggs"),
+        ("I told Ines: never again.", "I told Ines: never again."),
+        ("Ines: You'd better.", ""),
+        ("Ines: You'd better.\nTomek: I will.\nInes: Good.", "I will."),
+        ("Assistant: I will.", "I will."),
+        ('"Tomek: I will."', "I will."),
+        ('He said "no" and "never"', 'He said "no" and "never"'),
+        ("", ""),
+    ],
+)
+def test_the_reply_alone_is_kept(text, reply):
+    assert read_reply(text, "Tomek", ["Ines"]) == reply
+
+
+def test_a_reply_that_ran_out_of_room_ends_with_a_sentence():
+    assert read_reply("I'm sorry. I will bake a n", "Tomek", ["Ines"], cut=True) == "I'm sorry."
+    assert read_reply("I'm sorry. I was hungry. I'm sorry. I was hung", "Tomek", ["Ines"], cut=True) == (
+        "I'm sorry. I was hungry."
+    )
+    assert read_reply("I will bake a n", "Tomek", ["Ines"], cut=True) == "I will bake a n"
