@@ -49,6 +49,16 @@ def test_openai_messages():
     assert dialogue.text() == "User: [Sharing Image] a picture See:\nAssistant: Lovely."
 
 
+def test_a_blank_name_of_a_message_is_none():
+    row = {"messages": [{"role": "user", "name": " \n", "content": "Hi."}]}
+    assert dialogue_from_row(row).text() == "User: Hi."
+
+
+def test_half_a_surrogate_pair_becomes_a_replacement_character():
+    dialogue = dialogue_from_row({"id": "\ud83d", "social_context": "x\udc36", "turns": ["A\ud83d: \ud83d\udc36 é"]})
+    assert (dialogue.id, dialogue.social_context, dialogue.text()) == ("\ufffd", "x\ufffd", "A\ufffd: 🐶 é")
+
+
 def test_plain_text_with_context_and_blanks():
     dialogue = dialogue_from_text("# Tom and Sam are friends.\n# They are hungry.\n" + BURGERS)
     assert dialogue.social_context == "Tom and Sam are friends.\nThey are hungry."

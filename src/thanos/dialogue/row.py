@@ -120,7 +120,8 @@ def _from_messages(messages: Any) -> tuple[str, list[Turn]]:
         if role in ("system", "developer"):
             system.append(text)
         elif role in _ROLE_NAMES and (text or image):
-            turns.append(Turn(speaker=str(message.get("name") or _ROLE_NAMES[role]), text=text, image=image))
+            name = str(message.get("name") or "").strip()
+            turns.append(Turn(speaker=name or _ROLE_NAMES[role], text=text, image=image))
         elif role not in (*_ROLE_NAMES, "tool", "function"):
             raise ThanosError(f"{where}: unknown role {role!r}; use system, user, assistant or tool")
     return "\n".join(system), turns

@@ -21,7 +21,12 @@ class Turn(BaseModel):
     @field_validator("speaker", mode="before")
     @classmethod
     def _one_line(cls, value: Any) -> Any:
-        return " ".join(value.split()) if isinstance(value, str) else value
+        return whole_characters(" ".join(value.split())) if isinstance(value, str) else value
+
+    @field_validator("text", "image")
+    @classmethod
+    def _whole(cls, value: str | None) -> str | None:
+        return whole_characters(value) if value else value
 
     def words(self) -> str:
         """The turn on one line, without the speaker: a picture first, then the text.
@@ -30,6 +35,17 @@ class Turn(BaseModel):
         """
         picture = f"{IMAGE_MARK} {self.image}" if self.image else ""
         return " ".join(f"{picture} {self.text}".split())
+
+
+def whole_characters(text: str) -> str:
+    """The text with U+FFFD for every half of a surrogate pair: JSON may hold them (a cut emoji), UTF-8 can't."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 class Dialogue(BaseModel):
@@ -43,6 +59,11 @@ class Dialogue(BaseModel):
     """What is known of the speakers and the situation, in free text."""
     meta: dict[str, Any] = Field(default_factory=dict)
     """Whatever else the row held; carried through to the output row."""
+
+    @field_validator("id", "social_context")
+    @classmethod
+    def _whole(cls, value: str) -> str:
+        return whole_characters(value)
 
     def text(self) -> str:
         """`Speaker: words`, one turn a line."""
