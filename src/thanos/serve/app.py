@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from thanos.predict import Thanos
@@ -13,6 +13,7 @@ from thanos.respond import Responder
 from thanos.serve.chat import chat_router
 from thanos.serve.errors import install_error_handlers
 from thanos.serve.gate import Gate
+from thanos.serve.json_answer import JsonAnswer
 from thanos.serve.keys import KeyRing
 from thanos.serve.metrics import Metrics
 from thanos.serve.planner import Planner
@@ -20,6 +21,9 @@ from thanos.serve.replies import Replies
 from thanos.serve.settings import ServeSettings
 from thanos.serve.skill_of_mind import skill_router
 from thanos.serve.upstream import Upstream
+
+PLANNER_RETRIES = 1
+"""A planner elsewhere that fails is tried once more; a reply doesn't wait for longer rows of tries."""
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
@@ -32,13 +36,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     upstream = None
     if settings.upstream:
         upstream = Upstream(settings.upstream, settings.upstream_key, settings.timeout, not keys, metrics)
-    thanos = Thanos(
-        settings.model,
-        prompt=settings.prompt,
-        mode=settings.mode,
-        max_tokens=settings.max_tokens,
-        **settings.engine_options,
-    )
+    thanos = _load_planner(settings)
     planner = Planner(thanos, metrics)
     replies = None if upstream else Replies(Responder(settings.responder), metrics)
 
@@ -65,9 +63,9 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app.include_router(chat_router(settings, planner, upstream or replies))
 
     @app.get("/health", tags=["operation"], summary="Is it up?")
-    async def health() -> JSONResponse:
+    async def health() -> JsonAnswer:
         replies_from = "upstream" if upstream else settings.responder
-        return JSONResponse({"status": "ok", "model": thanos.model, "replies": replies_from})
+        return JsonAnswer({"status": "ok", "model": thanos.model, "replies": replies_from})
 
     @app.get("/metrics", tags=["operation"], summary="For Prometheus", response_class=Response)
     async def exposition() -> Response:
@@ -75,3 +73,11 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
     app.add_middleware(Gate, keys=keys, metrics=metrics, max_concurrency=settings.max_concurrency)
     return app
+
+
+def _load_planner(settings: ServeSettings) -> Thanos:
+    options = {name: value for name, value in settings.engine_options.items() if value is not None}
+    if settings.model.startswith("openai/"):
+        # A call that nobody waits for any more would hold up the plans behind it.
+        options = {"timeout": settings.plan_timeout, "retries": PLANNER_RETRIES} | options
+    return Thanos(settings.model, prompt=settings.prompt, mode=settings.mode, max_tokens=settings.max_tokens, **options)

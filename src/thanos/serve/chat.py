@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import ValidationError
 
 from thanos.serve.body import read_json
 from thanos.serve.disconnect import ClientGoneError, cancelled_when_gone
 from thanos.serve.errors import ApiError
 from thanos.serve.inject import messages_with_plan
+from thanos.serve.json_answer import JsonAnswer
 from thanos.serve.planner import Plan, Planner
 from thanos.serve.relay import Relay
 from thanos.serve.replies import Replies
@@ -52,7 +53,7 @@ def chat_router(settings: ServeSettings, planner: Planner, voice: Upstream | Rep
     async def models(request: Request) -> Response:
         """The upstream's models, or the one that replies without an upstream."""
         if isinstance(voice, Replies):
-            return JSONResponse(voice.models())
+            return JsonAnswer(voice.models())
         answer = await voice.call("GET", "/models", request.headers.items())
         try:
             return _as_it_came(answer, await voice.read(answer))
@@ -101,7 +102,7 @@ async def _through(
             reply = None
         if not isinstance(reply, dict):
             raise ApiError(502, "the upstream's answer isn't a JSON object", "upstream_nonsense")
-        return JSONResponse(reply | {"thanos": plan.as_field()}, headers=headers_back(answer))
+        return JsonAnswer(reply | {"thanos": plan.as_field()}, headers=headers_back(answer))
     finally:
         if answer:
             answer.close()

@@ -4,8 +4,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+
+from thanos.serve.json_answer import JsonAnswer
 
 
 class ApiError(Exception):
@@ -22,9 +23,9 @@ class ApiError(Exception):
         self.status, self.message, self.code, self.headers = status, message, code, headers or {}
         super().__init__(message)
 
-    def response(self) -> JSONResponse:
+    def response(self) -> JsonAnswer:
         """The answer to send."""
-        return JSONResponse(error_body(self.status, self.message, self.code), self.status, self.headers)
+        return JsonAnswer(error_body(self.status, self.message, self.code), self.status, self.headers)
 
 
 def error_body(status: int, message: str, code: str) -> dict[str, Any]:
@@ -38,22 +39,22 @@ def install_error_handlers(app: FastAPI) -> None:
     """Answer every error of an app in this shape."""
 
     @app.exception_handler(ApiError)
-    async def _api(_: Request, error: ApiError) -> JSONResponse:
+    async def _api(_: Request, error: ApiError) -> JsonAnswer:
         return error.response()
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+    async def _http(_: Request, error: HTTPException) -> JsonAnswer:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
         headers = dict(error.headers or {})
         return ApiError(error.status_code, str(error.detail), code, headers).response()
 
     @app.exception_handler(RequestValidationError)
-    async def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _validation(_: Request, error: RequestValidationError) -> JsonAnswer:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         return ApiError(400, f"{where}: {first['msg']}", "invalid_request").response()
 
     @app.exception_handler(Exception)
-    async def _unexpected(_: Request, __: Exception) -> JSONResponse:
+    async def _unexpected(_: Request, __: Exception) -> JsonAnswer:
         # The traceback goes to the log; what it says is nobody else's business.
         return ApiError(500, "the server failed on this request; its log says why", "internal_error").response()

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from thanos.dialogue import Dialogue, dialogue_from_row
-from thanos.errors import ThanosError
+from thanos.errors import EngineError, ThanosError
 from thanos.predict import Prediction, Thanos
 from thanos.predict.row import output_row
 from thanos.predict.run import run_settings
@@ -19,6 +19,8 @@ from thanos.skills import SkillOfMind
 
 REMOTE_THREADS = 32
 """Plans that wait for a server elsewhere at a time."""
+FAILED = "the planner failed; the server's log says why"
+"""What a caller is told of faults that are the operator's to mend."""
 
 log = logging.getLogger("thanos.serve")
 
@@ -65,7 +67,11 @@ class Planner:
         Raises:
             ThanosError: if the engine fails on it.
         """
-        prediction = await self._batcher.submit(dialogue.model_copy(update={"meta": {}}))
+        try:
+            prediction = await self._batcher.submit(dialogue.model_copy(update={"meta": {}}))
+        except EngineError as error:
+            log.warning("the planner fails: %s", error)
+            raise ThanosError(FAILED) from None
         if prediction.skill_of_mind.error:
             raise ThanosError(prediction.skill_of_mind.error)
         row = output_row(prediction) | self.settings
@@ -81,11 +87,14 @@ class Planner:
                 prediction = await self._batcher.submit(dialogue)
         except TimeoutError:
             reason, outcome = f"the plan took longer than {timeout:g} s", "timeout"
+        except EngineError as error:
+            log.warning("the planner fails: %s", error)
+            reason = FAILED
         except ThanosError as error:
             reason = str(error)
         except Exception:
-            log.exception("planning failed")
-            reason = "the planner failed; the server's log says why"
+            log.exception("the planner fails")
+            reason = FAILED
         if prediction and not prediction.skill_of_mind.valid:
             reason = prediction.skill_of_mind.error or "the model named no skill of the closed set"
             prediction = None

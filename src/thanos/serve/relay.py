@@ -49,14 +49,15 @@ class Relay(Response):
         """Send the stream."""
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async with cancelled_when_gone(receive), asyncio.timeout(self._timeout) as limit:
+            async with cancelled_when_gone(receive), asyncio.timeout(None) as limit:
                 now = asyncio.get_running_loop().time
                 async for events in self._events():
-                    await send({"type": "http.response.body", "body": events, "more_body": True})
                     limit.reschedule(now() + self._timeout)
+                    await send({"type": "http.response.body", "body": events, "more_body": True})
+                    limit.reschedule(None)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (ClientGoneError, TimeoutError):
-            pass  # nobody is there to be told
+            pass  # nobody listens any more
         finally:
             self._answer.close()
 

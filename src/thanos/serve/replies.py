@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from thanos.dialogue import Dialogue
 from thanos.engines.protocol import Generation, Request
@@ -16,6 +16,7 @@ from thanos.respond import Responder
 from thanos.respond.clean import read_reply
 from thanos.serve.batcher import Batcher
 from thanos.serve.errors import ApiError
+from thanos.serve.json_answer import JsonAnswer
 from thanos.serve.metrics import Metrics
 from thanos.serve.planner import REMOTE_THREADS, Plan, read_dialogue
 from thanos.serve.schema import ThanosOptions
@@ -85,7 +86,7 @@ class Replies:
             raise ApiError(502, generation.error, "responder_failed")
         completion = self._completion(dialogue, generation, turn, _stops(body))
         completion["thanos"] = plan.as_field()
-        return _stream(completion) if body.get("stream") else JSONResponse(completion)
+        return _stream(completion) if body.get("stream") else JsonAnswer(completion)
 
     def close(self) -> None:
         """End the thread and free the model."""

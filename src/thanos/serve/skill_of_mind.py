@@ -4,13 +4,14 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from thanos.dialogue import Dialogue
 from thanos.errors import ThanosError
 from thanos.serve.body import read_json
 from thanos.serve.disconnect import ClientGoneError, cancelled_when_gone
 from thanos.serve.errors import ApiError
+from thanos.serve.json_answer import JsonAnswer
 from thanos.serve.planner import Planner, read_dialogue
 from thanos.serve.schema import ERRORS, SKILL_REQUEST, SkillAnswer
 from thanos.serve.settings import ServeSettings
@@ -34,7 +35,7 @@ def skill_router(settings: ServeSettings, planner: Planner) -> APIRouter:
         body = await read_json(request, settings.max_body)
         try:
             async with cancelled_when_gone(request.receive), asyncio.timeout(settings.timeout):
-                return JSONResponse(await _answer(planner, body))
+                return JsonAnswer(await _answer(planner, body))
         except ClientGoneError:
             return Response(status_code=499)
         except TimeoutError:
