@@ -296,12 +296,12 @@ def report(table: list[dict]) -> None:
     print(f"\n{card}, torch {torch.__version__}")
     print(f"{'':12}{'rows':>6}{'tokens/s':>10}{'s a step':>10}{'GB':>7}{'of floor':>10}{'x original':>12}{'x TRL':>8}")
     for entry in table:
-        if "least cosine of gradients" in entry or entry["what"] == "stages" and "error" not in entry:
+        if "least cosine of gradients" in entry or (entry["what"] == "stages" and "error" not in entry):
             continue
         if "tokens/s" not in entry:
             print(f"{entry['what']:12}{entry['rows']:6} {entry.get('error', '')}")
             continue
-        times = lambda name: f"{entry['tokens/s'] / rate[name]:.2f}" if name in rate else ""
+        times = lambda name, own=entry["tokens/s"]: f"{own / rate[name]:.2f}" if name in rate else ""
         print(
             f"{entry['what']:12}{entry['rows']:6}{entry['tokens/s']:10.0f}{entry.get('seconds a step', 0):10.3f}"
             f"{entry.get('memory, GB', 0):7.1f}{times('floor'):>10}{times('original'):>12}{times('trl'):>8}"

@@ -65,7 +65,6 @@ def measure_stages(shape: dict, rank: int, tokens: int, device: str, path: Path)
     joint, d = new(tokens, 2 * inner), new(tokens, inner)
     note("gate", lambda: run(elementwise._gate)(joint))
     note("gate, backward", lambda: run(elementwise._gate_backward)(joint, d))
-    del joint, d
     heads, kv_heads, size = shape["num_attention_heads"], shape["num_key_value_heads"], shape["head_dim"]
     qkv, cos = new(tokens, own + 2 * kv), new(tokens, size)
     q, k, v = run(elementwise._rotate)(qkv, cos, cos, heads, kv_heads)

@@ -55,7 +55,8 @@ def _one_by_one(q: Tensor, k: Tensor, v: Tensor, starts_q: list[int], starts_k: 
         own, seen = slice(starts_q[i], starts_q[i + 1]), slice(starts_k[i], starts_k[i + 1])
         heads = [x[None].transpose(1, 2) for x in (q[own], k[seen], v[seen])]
         queries, keys = heads[0].shape[2], heads[1].shape[2]
-        mask = None if queries == keys else torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)  # fmt: skip
-        out = scaled_dot_product_attention(*heads, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=True)
+        ahead = keys - queries
+        mask = q.new_ones(queries, keys, dtype=torch.bool).tril(ahead) if ahead else None
+        out = scaled_dot_product_attention(*heads, attn_mask=mask, is_causal=not ahead, scale=scale, enable_gqa=True)
         outs.append(out[0].transpose(0, 1))
     return torch.cat(outs)

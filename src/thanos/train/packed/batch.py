@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ def pack(examples: Sequence[Example]) -> dict[str, Any]:
         "position_ids": torch.tensor([positions]),
         "labels": torch.tensor(labels),
         "starts": torch.tensor(starts, dtype=torch.int32),
-        "longest": max(b - a for a, b in zip(starts, starts[1:], strict=False)),
+        "longest": max(b - a for a, b in pairwise(starts)),
         "tails": torch.tensor(tails, dtype=torch.int32),
         "longest_tail": max(len(example.completion) for example in examples),
         "keep": torch.tensor(keep),
