@@ -180,7 +180,7 @@ def test_no_key_for_the_hosted_api(monkeypatch):
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("nonsense", {}, "no model 'nonsense': use embedded, hf/"),
+        ("nonsense", {}, "no model 'nonsense': use embedded, "),
         ("embeded", {}, "did you mean embedded"),
         ("opena/x", {}, "did you mean openai"),
         ("hf", {}, "no model 'hf'"),

@@ -2,10 +2,12 @@
 
 import pytest
 from chat_server import chat_server, completion
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from thanos import Dialogue, Responder, Skill, SkillOfMind, ThanosError
 from thanos.respond import ARMS, instruction, next_speaker, plan_note, reply_messages
-from thanos.respond.clean import read_reply
+from thanos.respond.clean import read_reply, read_stream
 
 CAKE = Dialogue.model_validate(
     {
@@ -106,3 +108,41 @@ def test_a_reply_that_ran_out_of_room_ends_with_a_sentence():
         "I'm sorry. I was hungry."
     )
     assert read_reply("I will bake a n", "Tomek", ["Ines"], cut=True) == "I will bake a n"
+
+
+PIECES = [
+    "Tomek",
+    "Tom",
+    "Ines",
+    ":",
+    "**",
+    " ",
+    "\n",
+    "I'm sorry.",
+    " No.",
+    "Yes!",
+    '"',
+    "”",
+    "(",
+    "sighs)",
+    "3.5",
+    "a",
+    "AI",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14))
+@example(["Tom", "ek: I'm sorry. I'm", " sorry", ". I'm sorry.", " More"])
+@example(['"', "Tomek: Yes", '!"'])
+@example(["I'm sorry.\n\n", "Ines (", "sighs)", ": Yes!"])
+def test_a_reply_read_while_it_is_written_is_the_same(pieces):
+    shown = list(read_stream(pieces, "Tomek", ["Ines", "Tom"]))
+    assert "".join(shown) == read_reply("".join(pieces), "Tomek", ["Ines", "Tom"])
+
+
+def test_a_reply_is_shown_early_and_the_writing_stops_where_it_ends():
+    pieces = iter(["I will bake a new one. ", "And you? ", "Ines: ", "Good.", "More"])
+    shown = read_stream(pieces, "Tomek", ["Ines"])
+    assert next(shown) == "I will bake a new one."
+    assert "".join(shown) == " And you?"
+    assert next(pieces) == "Good."

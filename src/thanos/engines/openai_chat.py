@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+import httpx
 import openai
 
 from thanos.engines.protocol import Choices, Generation, Request, Usage
@@ -79,6 +80,22 @@ class OpenAIEngine:
         """Close the connections."""
         self._client.close()
 
+    def stream(self, request: Request) -> Iterator[str]:
+        """Write one text piece by piece; see `StreamingEngine`."""
+        try:
+            with self._create(request, stream=True) as answer:
+                for chunk in answer:
+                    if chunk.choices and (piece := chunk.choices[0].delta.content):
+                        yield piece
+        except openai.APITimeoutError:
+            raise EngineError(f"no answer within {self._client.timeout:g} s") from None
+        except openai.APIConnectionError as error:
+            raise EngineError(f"can't reach {self._client.base_url}: {error.__cause__ or error}") from None
+        except openai.APIError as error:
+            raise EngineError(f"{self.name} at {self._client.base_url}: {_reason(error)}") from None
+        except (ValueError, AttributeError, httpx.HTTPError) as error:
+            raise EngineError(f"the server's stream broke off: {error}") from None
+
     def _ask(self, request: Request) -> Generation:
         try:
             text, usage = self._complete(request)
@@ -104,6 +121,19 @@ class OpenAIEngine:
             return Generation(request.key, error=str(error))
 
     def _complete(self, request: Request, schema: dict | None = None) -> tuple[str, Usage]:
+        form = {"response_format": {"type": "json_schema", "json_schema": schema}} if schema else {}
+        try:
+            answer = self._create(request, **form)
+        except openai.BadRequestError as error:
+            if schema and "response_format" in _reason(error):
+                return "", Usage()  # the server knows no structured output
+            raise
+        except ValueError as error:  # a 200 whose body is not JSON
+            raise _NonsenseError(f"the server's answer isn't JSON: {error}") from None
+        return _text_of(answer), _usage_of(answer)
+
+    def _create(self, request: Request, **form: Any) -> Any:
+        """Send a request, without what the server has refused or now refuses."""
         messages = list(request.messages)
         if request.max_tokens == 0 and request.choices:
             ask = f"\n\nLeave the explanation out: answer with {request.choices.lead} and the name alone."
@@ -112,27 +142,21 @@ class OpenAIEngine:
             "temperature": request.temperature,
             "top_p": request.top_p,
             "seed": request.seed,
-            self._limit: request.max_tokens + NAME_TOKENS,
+            self._limit: request.max_tokens + (NAME_TOKENS if request.choices else 0),
         }
-        if schema:
-            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
         while True:
             given = {name: value for name, value in arguments.items() if name not in self._refused}
             try:
-                answer = self._client.chat.completions.create(model=self._model, messages=messages, **given)
+                answer = self._client.chat.completions.create(model=self._model, messages=messages, **given, **form)
             except openai.BadRequestError as error:
                 self._reached.set()
-                if schema and "response_format" in _reason(error):
-                    return "", Usage()  # the server knows no structured output
                 refused = error.param if error.param in DROPPABLE else None
                 if refused is None or refused in self._refused:
                     raise
                 self._refused.add(refused)
-                continue
-            except ValueError as error:  # a 200 whose body is not JSON
-                raise _NonsenseError(f"the server's answer isn't JSON: {error}") from None
-            self._reached.set()
-            return _text_of(answer), _usage_of(answer)
+            else:
+                self._reached.set()
+                return answer
 
 
 class _NonsenseError(Exception):

@@ -103,3 +103,19 @@ class ScoringEngine(Protocol):
             (key, log-probability of each continuation): natural logarithms, summed over the continuation's tokens.
         """
         ...
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """An engine that also hands a text on while it is being written."""
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """Continue one prompt, piece by piece; together, and stripped, the pieces are what `generate` gives as text.
+
+        Args:
+            request: Its `choices` don't matter here. Closing the iterator stops the writing.
+
+        Raises:
+            EngineError: if the text can't be had, or breaks off.
+        """
+        ...

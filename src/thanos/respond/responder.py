@@ -7,9 +7,9 @@ from typing import Any
 
 from thanos.dialogue import Dialogue
 from thanos.engines import load_engine
-from thanos.engines.protocol import Engine, Generation, Request, Usage
+from thanos.engines.protocol import Engine, Generation, Request, StreamingEngine, Usage
 from thanos.errors import ThanosError
-from thanos.respond.clean import read_reply
+from thanos.respond.clean import read_reply, read_stream
 from thanos.respond.messages import fit_reply
 from thanos.respond.plan import Arm, check_arm, plan_note
 from thanos.respond.speaker import next_speaker
@@ -17,6 +17,7 @@ from thanos.skills import SkillOfMind
 
 REPLY_TOKENS = 160
 """Room for a reply, about 120 words; the turns of the source dialogues have 15 on average."""
+NO_REPLY = "the model wrote no reply"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,26 @@ class Responder:
             yield self._finish(pending.pop(generation.key), generation)
         yield from rejected
 
+    def stream(
+        self, dialogue: Dialogue, thought: SkillOfMind | None = None, speaker: str | None = None
+    ) -> Iterator[str]:
+        """Answer one dialogue while the reply is being written; in one piece where the engine can't stream.
+
+        Raises:
+            ThanosError: if nobody can be said to speak next, the engine fails on it, or writes no reply.
+        """
+        if not isinstance(self.engine, StreamingEngine):
+            yield self.respond(dialogue, thought, speaker).text
+            return
+        speaker = speaker or next_speaker(dialogue)
+        request, _ = self.request(0, dialogue, thought, speaker)
+        empty = True
+        for piece in read_stream(self.engine.stream(request), speaker, _others(dialogue, speaker)):
+            empty = False
+            yield piece
+        if empty:
+            raise ThanosError(NO_REPLY)
+
     def close(self) -> None:
         """Free the engine, unless it was the caller's."""
         if self._owns_engine:
@@ -154,7 +175,10 @@ class Responder:
 
     def _finish(self, begun: Reply, generation: Generation) -> Reply:
         cut = generation.usage.completion_tokens >= self.max_tokens
-        others = {turn.speaker for turn in begun.dialogue.turns} - {begun.speaker}
-        text = read_reply(generation.text, begun.speaker, others, cut)
-        error = generation.error or ("" if text else "the model wrote no reply")
+        text = read_reply(generation.text, begun.speaker, _others(begun.dialogue, begun.speaker), cut)
+        error = generation.error or ("" if text else NO_REPLY)
         return replace(begun, text=text, raw=generation.text, usage=generation.usage, error=error)
+
+
+def _others(dialogue: Dialogue, speaker: str) -> list[str]:
+    return sorted({turn.speaker for turn in dialogue.turns} - {speaker})

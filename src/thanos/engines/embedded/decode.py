@@ -86,6 +86,17 @@ class Decoder:
                     cache.move(last.row, job.row)
                     active[job.row], last.row = last, job.row
 
+    def steps(self, job: Job, cache: Cache) -> Iterator[None]:
+        """Run one job by itself in the first row, and stop after every token that it takes."""
+        job.row = 0
+        logits = self._run_prompt(job, cache)
+        while True:
+            ended = job.accept(logits, self._end)
+            yield
+            if ended:
+                return
+            logits = self._session.run(cache, 0, np.array([job.unfed]))[0][0]
+
     def keep_head(self, prompts: Sequence[Sequence[int]], cache: Cache) -> None:
         """Run what all prompts begin with once and keep its keys and values for them (and for later calls)."""
         low, high = min(prompts), max(prompts)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -30,6 +31,8 @@ CHOICE_ROOM = 32
 """Tokens that the lead and a name take at most."""
 LOOK_BACK = 16
 """Tokens at the end of a text in which the lead is looked for."""
+HALF_CHARACTER = "\ufffd"
+"""What a text ends with whose last character takes more tokens."""
 BEGIN, END = "<|im_start|>", "<|im_end|>"
 """ChatML, the base's chat template."""
 
@@ -73,6 +76,17 @@ class EmbeddedEngine:
             self._decoder.keep_head([job.prompt for job in jobs], cache)
             for job in self._decoder.run(jobs, cache):
                 yield self._finish(job, cache)
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """Write one text piece by piece; see `StreamingEngine`."""
+        job = self._job(replace(request, choices=None))
+        cache = self._room_for(len(job.prompt) + job.budget, 1)
+        shown = ""
+        for _ in self._decoder.steps(job, cache):
+            text = self._decode(job.written).lstrip()
+            if not text.endswith(HALF_CHARACTER):
+                yield text[len(shown) :]
+                shown = text
 
     def score(
         self, requests: Iterable[Request], continuations: Iterable[Sequence[str]]
