@@ -1,9 +1,10 @@
 """An OpenAI-compatible upstream on loopback that streams, and misbehaves when a request's model says so.
 
-Models: "m" answers; "slow" is silent for a while before it answers; "stall" is silent after the first token; "cut"
-breaks the connection in the middle of an event; "short" ends without [DONE]; "error-event" sends an error event;
-"endless" writes until the client goes; "refused", "redirect" and "html" answer 401, 307 and an error page; any other is
-unknown (404). "plan" is a planner: it names the skill that the prompt asks for with `PLAN:skill`, else Empathy.
+Models: "m" answers; "slow" is silent for a while before it answers; "unhurried" waits between its words; "stall" is
+silent after the first token; "cut" breaks the connection in the middle of an event; "short" ends without [DONE];
+"error-event" sends an error event; "endless" and "flood" write until the client goes, "flood" as much as they can;
+"refused", "redirect" and "html" answer 401, 307 and an error page; any other is unknown (404). "plan" is a planner: it
+names the skill that the prompt asks for with `PLAN:Skill`, else Empathy.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from aiohttp import web
 WORDS = ("I", " am", " so", " sorry", " 🐶.")
 SILENCE = 1.0
 """Seconds of "slow" and "stall"."""
-ANSWERS = ("m", "slow", "stall", "cut", "short", "error-event", "endless")
+ANSWERS = ("m", "slow", "stall", "cut", "short", "error-event", "endless", "flood", "unhurried")
 
 
 @dataclass
@@ -130,6 +131,8 @@ async def _stream(request: web.Request, body: dict[str, Any], seen: Seen) -> web
             return response
         for number, word in enumerate(WORDS):
             await send({"content": word})
+            if model == "unhurried":
+                await asyncio.sleep(0.2)
             if number == 1 and model == "stall":
                 await asyncio.sleep(SILENCE)
             if number == 1 and model == "cut":
@@ -143,6 +146,8 @@ async def _stream(request: web.Request, body: dict[str, Any], seen: Seen) -> web
         while model == "endless":
             await send({"content": " again"})
             await asyncio.sleep(0.02)
+        while model == "flood":
+            await send({"content": "again " * 10_000})
         await send({}, "stop")
         if model != "short":
             await response.write(b"data: [DONE]\n\n")
@@ -163,6 +168,8 @@ async def _plan(body: dict[str, Any], seen: Seen) -> web.Response:
             await asyncio.sleep(SILENCE)
         if "PLAN-FAILS" in asked:
             return web.json_response({"error": {"message": "planner broken"}}, status=400)
+        if "PLAN-REFUSED" in asked:
+            return web.json_response({"error": {"message": "Incorrect API key: planner-secret"}}, status=401)
         if "PLAN-NONSENSE" in asked:
             return web.json_response(_completion(body, "I would rather not say."))
         wanted = re.search(r"PLAN:([A-Z][a-z]+)", asked)

@@ -63,5 +63,5 @@ class Gate:
             self._metrics.in_flight.set(self._in_flight)
 
 
-def _authorization(scope: Scope) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), "")
+def _authorization(scope: Scope) -> bytes:
+    return next((value for name, value in scope["headers"] if name == b"authorization"), b"")

@@ -17,13 +17,13 @@ class KeyRing:
     def __bool__(self) -> bool:
         return bool(self._digests)
 
-    def accepts(self, authorization: str) -> bool:
+    def accepts(self, authorization: bytes) -> bool:
         """True if an Authorization header carries one of the keys (`Bearer KEY`)."""
-        scheme, _, key = authorization.partition(" ")
-        given = sha256(key.strip().encode(errors="replace")).digest()
+        scheme, _, key = authorization.partition(b" ")
+        given = sha256(key.strip()).digest()
         # Every key is compared, so that the time doesn't tell which one it was.
         matches = [hmac.compare_digest(given, digest) for digest in self._digests]
-        return scheme.lower() == "bearer" and any(matches)
+        return scheme.lower() == b"bearer" and any(matches)
 
 
 def read_keys(path: Path) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """Run the application under uvicorn until a signal ends it."""
 
 import ipaddress
+import os
+import signal
 import socket
 import sys
 
@@ -8,6 +10,7 @@ import uvicorn
 
 from thanos.errors import ThanosError
 from thanos.serve.app import create_app
+from thanos.serve.log import start_log
 from thanos.serve.settings import ServeSettings
 
 
@@ -17,6 +20,8 @@ def run_server(settings: ServeSettings, host: str, port: int, shutdown_timeout: 
     Raises:
         ThanosError: if the address is taken or isn't this machine's, or a model can't be loaded.
     """
+    secrets = [*settings.api_keys, settings.upstream_key or "", os.environ.get("OPENAI_API_KEY", "")]
+    start_log(secrets)
     listener = _listen(host, port)
     with listener:
         app = create_app(settings)
@@ -26,11 +31,14 @@ def run_server(settings: ServeSettings, host: str, port: int, shutdown_timeout: 
             print(f"thanos: {host} is open to everybody who reaches it; set --api-key-file", file=sys.stderr)
         config = uvicorn.Config(
             app,
-            log_level="warning",
+            log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=shutdown_timeout,
         )
+        # Once it has stopped, uvicorn raises the signal again: an asked-for end is no failure.
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: None)
         uvicorn.Server(config).run(sockets=[listener])
 
 
