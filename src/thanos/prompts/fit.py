@@ -28,6 +28,15 @@ class FittedPrompt:
         return {"turns": self.dropped_turns, "characters": self.dropped_characters}
 
 
+@dataclass(frozen=True)
+class ShortenedDialogue:
+    """A dialogue of which the prompt fits, and what had to be left out for it; see `FittedPrompt`."""
+
+    dialogue: Dialogue
+    dropped_turns: int = 0
+    dropped_characters: int = 0
+
+
 def fit(
     dialogue: Dialogue, prompt: Prompt, count_tokens: Callable[[list[Message]], int], budget: int | None
 ) -> FittedPrompt:
@@ -40,12 +49,20 @@ def fit(
     Raises:
         ThanosError: if not even the template fits.
     """
-    messages = prompt.render(dialogue)
     if budget is None:
-        return FittedPrompt(messages)
+        return FittedPrompt(prompt.render(dialogue))
+    short = shorten(dialogue, prompt, count_tokens, budget)
+    return FittedPrompt(prompt.render(short.dialogue), short.dropped_turns, short.dropped_characters)
+
+
+def shorten(
+    dialogue: Dialogue, prompt: Prompt, count_tokens: Callable[[list[Message]], int], budget: int
+) -> ShortenedDialogue:
+    """Leave out of a dialogue what keeps its prompt from fitting into `budget` tokens; see `fit`."""
+    messages = prompt.render(dialogue)
     longest = budget * CHARACTERS_PER_TOKEN_AT_MOST
     if sum(len(m["content"]) for m in messages) <= longest and count_tokens(messages) <= budget:
-        return FittedPrompt(messages)
+        return ShortenedDialogue(dialogue)
 
     def count(context: str, turns: list) -> int:
         return count_tokens(prompt.render(dialogue.model_copy(update={"social_context": context, "turns": turns})))
@@ -78,7 +95,7 @@ def fit(
         turns = end(keep)
         dropped_characters += len(words) - keep
     shorter = dialogue.model_copy(update={"social_context": context, "turns": turns})
-    return FittedPrompt(prompt.render(shorter), len(dialogue.turns) - len(turns), dropped_characters)
+    return ShortenedDialogue(shorter, len(dialogue.turns) - len(turns), dropped_characters)
 
 
 def _length(turns: list) -> int:
