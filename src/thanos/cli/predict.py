@@ -1,7 +1,5 @@
 """thanos predict: dialogues in, skills-of-mind out."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -39,9 +37,13 @@ def predict(
     Without -o: a table on a terminal, JSONL rows in a pipe. With --ray, FILE may also be a folder of JSONL or Parquet
     shards, and OUTPUT is a folder that gets part-*.jsonl or part-*.parquet.
     """
-    from thanos.cli.report import parse_price, print_summary
+    from thanos.cli.long_run import end_run, to_file, to_screen
+    from thanos.cli.report import parse_price
+    from thanos.cli.table import PredictionTable
     from thanos.dialogue import read_rows
     from thanos.predict import Thanos
+    from thanos.predict.row import output_row
+    from thanos.predict.run import run_settings
 
     prices = parse_price(price)
     options = {
@@ -64,34 +66,10 @@ def predict(
     thanos = Thanos(**options)
     rows = read_rows(file, context)
     if output:
-        tally, interrupted = _to_file(thanos, file, rows, output)
+        ended = to_file("predict", thanos.stream, output_row, run_settings(thanos), file, rows, output)
     else:
-        tally, interrupted = _to_screen(thanos, rows)
-    print_summary(tally, prices, output)
-    if interrupted:
-        sys.stdout.flush()
-        os._exit(130)  # threads that still wait for a stalled server mustn't hold the exit up
-    thanos.close()
-    if tally.failed:
-        raise typer.Exit(1)
-
-
-def _to_file(thanos, file: str, rows, output: Path):
-    from thanos.longrun import Journal, count_lines, graceful_stop, progress_bar
-    from thanos.predict.run import Tally, predict_file, run_settings
-
-    tally = Tally()
-    with Journal(output, run_settings(thanos)) as journal, graceful_stop() as stop:
-        with progress_bar("predict", count_lines(file), journal.resumed) as advance:
-            try:
-                predict_file(thanos, rows, journal, stop, advance, tally)
-            except KeyboardInterrupt:
-                stop.asked = True
-        if journal.resumed:
-            typer.echo(f"thanos: {journal.resumed} rows were already in {output}", err=True)
-        if stop.asked:
-            typer.echo(f"thanos: stopped; {journal.finished} rows are in {output}, the same command goes on", err=True)
-    return tally, stop.asked
+        ended = to_screen(thanos.stream, rows, PredictionTable().add)
+    end_run(*ended, output, thanos.close, price=prices)
 
 
 def _on_ray(file: str, output: Path | None, options: dict, context: str | None) -> None:
@@ -112,21 +90,3 @@ def _on_ray(file: str, output: Path | None, options: dict, context: str | None) 
     )
     if report.failed:
         raise typer.Exit(1)
-
-
-def _to_screen(thanos, rows):
-    from thanos.cli.table import PredictionTable
-    from thanos.predict.run import Tally, predict_rows
-
-    tally, table = Tally(), PredictionTable()
-
-    def on_result(line, prediction) -> None:
-        table.add(line, prediction)
-        tally.count(prediction)
-
-    interrupted = False
-    try:
-        predict_rows(thanos, rows, on_result, lambda row, error: tally.fail(row.line, error), ordered=True)
-    except KeyboardInterrupt:
-        interrupted = True
-    return tally, interrupted

@@ -21,13 +21,15 @@ def parse_price(text: str | None) -> tuple[float, float] | None:
     return given, made
 
 
-def print_summary(tally: Tally, price: tuple[float, float] | None, output: Path | None) -> None:
+def print_summary(
+    tally: Tally, output: Path | None, done: str = "predicted", price: tuple[float, float] | None = None
+) -> None:
     """Failures with their reasons, then what was done; a plain success without -o says nothing."""
     for line, error in tally.errors[:SHOWN_ERRORS]:
         typer.echo(f"thanos: line {line}: {error}", err=True)
     if tally.failed > SHOWN_ERRORS:
         typer.echo(f"thanos: and {tally.failed - SHOWN_ERRORS} more", err=True)
-    parts = [f"{tally.predicted} predicted"]
+    parts = [f"{tally.done} {done}"]
     if tally.invalid:
         parts.append(f"{tally.invalid} without a valid skill")
     if tally.failed:

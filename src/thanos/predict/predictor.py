@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from thanos.dialogue import Dialogue, dialogue_from_row, dialogue_from_text
 from thanos.engines import load_engine
@@ -14,6 +14,8 @@ from thanos.predict.request import Mode, PredictionOptions, fit_dialogue, reques
 from thanos.prompts import load_prompt
 from thanos.respond import Reply, Responder
 from thanos.skills import SkillOfMind
+
+Indexed = TypeVar("Indexed")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,16 @@ class Prediction:
     truncated: dict[str, int] | None = None
     """Turns and characters that had to be left out for the context window; None if all fitted."""
     usage: Usage = field(default_factory=Usage)
+
+    @property
+    def error(self) -> str:
+        """Why there is no prediction: one line; empty if there is one."""
+        return self.skill_of_mind.error
+
+    @property
+    def valid(self) -> bool:
+        """True if a skill of the closed set came out."""
+        return self.skill_of_mind.valid
 
 
 class Thanos:
@@ -171,12 +183,12 @@ class Thanos:
         return Prediction(index, case.dialogue, result, case.truncated, usage)
 
 
-def in_order(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-    """The same predictions in the order of their dialogues; holds back what comes early."""
-    waiting: dict[int, Prediction] = {}
+def in_order(results: Iterable[Indexed]) -> Iterator[Indexed]:
+    """The same results (whatever has an `index`) in the order of their dialogues; holds back what comes early."""
+    waiting: dict[int, Indexed] = {}
     due = 0
-    for prediction in predictions:
-        waiting[prediction.index] = prediction
+    for result in results:
+        waiting[result.index] = result
         while due in waiting:
             yield waiting.pop(due)
             due += 1

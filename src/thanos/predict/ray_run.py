@@ -9,7 +9,8 @@ from typing import Any
 from thanos.distributed import RayReport, Shard, find_shards, read_shard, run_on_ray
 from thanos.longrun import Journal, Stop
 from thanos.predict.predictor import Thanos
-from thanos.predict.run import Tally, predict_file, run_settings
+from thanos.predict.row import output_row
+from thanos.predict.run import Tally, run_file, run_settings
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class PredictShard:
         """
         thanos, tally = _thanos(self.options), Tally()
         with Journal(journal_path, run_settings(thanos)) as journal:
-            predict_file(thanos, read_shard(shard), journal, Stop(), lambda: None, tally)
-        return {"predicted": tally.predicted, "invalid": tally.invalid}
+            run_file(thanos.stream, output_row, read_shard(shard), journal, Stop(), lambda: None, tally)
+        return {"predicted": tally.done, "invalid": tally.invalid}
 
 
 def predict_on_ray(
