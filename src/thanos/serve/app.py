@@ -8,15 +8,17 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from thanos.engines import load_engine
+from thanos.errors import ThanosError
 from thanos.predict import Thanos
-from thanos.respond import Responder
 from thanos.serve.chat import chat_router
 from thanos.serve.errors import install_error_handlers
 from thanos.serve.gate import Gate
 from thanos.serve.json_answer import JsonAnswer
 from thanos.serve.keys import KeyRing
 from thanos.serve.metrics import Metrics
-from thanos.serve.planner import Planner
+from thanos.serve.page import page_router
+from thanos.serve.planner import Planner, is_remote
 from thanos.serve.replies import Replies
 from thanos.serve.settings import ServeSettings
 from thanos.serve.skill_of_mind import skill_router
@@ -32,13 +34,15 @@ def create_app(settings: ServeSettings) -> FastAPI:
     Raises:
         ThanosError: for a model that can't be loaded or a setting that can't be.
     """
+    if is_remote(settings.responder):
+        raise ThanosError("--responder runs here; for a chat endpoint elsewhere give --upstream")
     metrics, keys = Metrics(), KeyRing(settings.api_keys)
     upstream = None
     if settings.upstream:
         upstream = Upstream(settings.upstream, settings.upstream_key, settings.timeout, not keys, metrics)
     thanos = _load_planner(settings)
     planner = Planner(thanos, metrics)
-    replies = None if upstream else Replies(Responder(settings.responder), metrics)
+    replies = None if upstream else Replies(load_engine(settings.responder), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -61,6 +65,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     install_error_handlers(app)
     app.include_router(skill_router(settings, planner))
     app.include_router(chat_router(settings, planner, upstream or replies))
+    app.include_router(page_router())
 
     @app.get("/health", tags=["operation"], summary="Is it up?")
     async def health() -> JsonAnswer:
@@ -77,7 +82,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
 
 def _load_planner(settings: ServeSettings) -> Thanos:
     options = {name: value for name, value in settings.engine_options.items() if value is not None}
-    if settings.model.startswith("openai/"):
+    if is_remote(settings.model):
         # A call that nobody waits for any more would hold up the plans behind it.
         options = {"timeout": settings.plan_timeout, "retries": PLANNER_RETRIES} | options
     return Thanos(settings.model, prompt=settings.prompt, mode=settings.mode, max_tokens=settings.max_tokens, **options)

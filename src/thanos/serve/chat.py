@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from thanos.serve.body import read_json
+from thanos.serve.completion import read_options
 from thanos.serve.disconnect import ClientGoneError, cancelled_when_gone
 from thanos.serve.errors import ApiError
 from thanos.serve.inject import messages_with_plan
@@ -33,15 +34,14 @@ def chat_router(settings: ServeSettings, planner: Planner, voice: Upstream | Rep
     async def chat(request: Request) -> Response:
         """OpenAI-compatible, streaming too; the answer (or the first chunk) says in `thanos` what was planned."""
         body = await read_json(request, settings.max_body)
-        options = _options(body)
+        ours = _our_options(body)
+        reply_options = read_options(body, voice.model) if isinstance(voice, Replies) else None
         try:
             async with cancelled_when_gone(request.receive):
-                if isinstance(voice, Replies):
-                    voice.check(body)
-                plan = await _plan(planner, settings, body, options)
-                if isinstance(voice, Replies):
-                    return await voice.answer(body, options, plan)
-                return await _through(voice, request, body, options, plan)
+                plan = await _plan(planner, settings, body, ours)
+                if reply_options:
+                    return await voice.answer(body.get("messages"), reply_options, ours, plan)
+                return await _through(voice, request, body, ours, plan)
         except ClientGoneError:
             return Response(status_code=499)
 
@@ -63,7 +63,7 @@ def chat_router(settings: ServeSettings, planner: Planner, voice: Upstream | Rep
     return router
 
 
-def _options(body: dict[str, Any]) -> ThanosOptions:
+def _our_options(body: dict[str, Any]) -> ThanosOptions:
     """Take our own field out of a request."""
     given = body.pop("thanos", None)
     try:
@@ -74,18 +74,18 @@ def _options(body: dict[str, Any]) -> ThanosOptions:
         raise ApiError(400, f"{where}: {first['msg']}", "invalid_request") from None
 
 
-async def _plan(planner: Planner, settings: ServeSettings, body: dict[str, Any], options: ThanosOptions) -> Plan:
-    if not options.plan:
+async def _plan(planner: Planner, settings: ServeSettings, body: dict[str, Any], ours: ThanosOptions) -> Plan:
+    if not ours.plan:
         return Plan(reason="the request asks for no plan")
-    return await planner.plan(body.get("messages"), options.social_context, settings.plan_timeout)
+    return await planner.plan(body.get("messages"), ours.social_context, settings.plan_timeout)
 
 
 async def _through(
-    upstream: Upstream, request: Request, body: dict[str, Any], options: ThanosOptions, plan: Plan
+    upstream: Upstream, request: Request, body: dict[str, Any], ours: ThanosOptions, plan: Plan
 ) -> Response:
     """Ask the upstream, told of the plan."""
     if plan.thought:
-        body = body | {"messages": messages_with_plan(body["messages"], plan.thought, options.arm)}
+        body = body | {"messages": messages_with_plan(body["messages"], plan.thought, ours.arm)}
     raw = json.dumps(body).encode()
     answer = await upstream.call("POST", "/chat/completions", request.headers.items(), raw)
     try:

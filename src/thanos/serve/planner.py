@@ -57,7 +57,7 @@ class Planner:
     def __init__(self, thanos: Thanos, metrics: Metrics):
         self._metrics = metrics
         self.settings = run_settings(thanos)
-        threads = REMOTE_THREADS if thanos.model.startswith("openai/") else 1
+        threads = REMOTE_THREADS if is_remote(thanos.model) else 1
         rows = metrics.batch_rows.labels("plan")
         self._batcher = Batcher(lambda items: ((p.index, p) for p in thanos.stream(items)), threads, rows.observe)
 
@@ -108,6 +108,11 @@ class Planner:
     def close(self) -> None:
         """End the threads."""
         self._batcher.close()
+
+
+def is_remote(model: str) -> bool:
+    """True if a server elsewhere runs the model: it takes requests side by side, weights in this process take turns."""
+    return model.startswith("openai/")
 
 
 def read_dialogue(row: Any) -> Dialogue:
