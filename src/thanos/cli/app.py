@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from thanos.cli import annotate, data, predict, serve, setup, show, skills, sources, turns
+from thanos.cli import annotate, chat, data, predict, respond, serve, setup, show, skills, sources, turns
 
 app = typer.Typer(
     name="thanos",
@@ -14,6 +14,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("predict")(predict.predict)
+app.command("respond")(respond.respond)
+app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.command("skills")(skills.skills)
 app.command("show")(show.show)

@@ -8,13 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from thanos.cli.thought import COLOURS, SHOWN_SKILLS
 from thanos.predict import Prediction
 from thanos.predict.row import output_row
-from thanos.skills import CATEGORIES
 
-COLOURS = dict(zip(CATEGORIES, ("magenta", "cyan", "yellow", "green", "blue"), strict=True))
 LAST_TURN_CHARACTERS = 160
-SHOWN_SKILLS = 3
 
 
 class PredictionTable:

@@ -77,6 +77,8 @@ class Responder:
         check_arm(arm)
         if max_tokens < 1 or temperature < 0:
             raise ThanosError("max_tokens must be at least 1, temperature at least 0")
+        if engine is not None and any(value is not None for value in engine_options.values()):
+            raise ThanosError(f"a loaded engine takes no more options: leave {', '.join(engine_options)} out")
         self.arm, self.max_tokens, self.temperature, self.seed = arm, max_tokens, temperature, seed
         self._owns_engine = engine is None
         self.engine: Engine = load_engine(model, **engine_options) if engine is None else engine
