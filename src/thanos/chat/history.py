@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from thanos.dialogue import Dialogue, Turn
+from thanos.dialogue.types import whole_characters
 from thanos.errors import ThanosError
 from thanos.skills import SkillOfMind
 
@@ -56,7 +57,7 @@ class History:
 
     def set_context(self, text: str) -> None:
         """Set what is known of the speakers and the situation."""
-        self._happen({"event": "context", "text": text})
+        self._happen({"event": "context", "text": whole_characters(text)})
 
     def add(self, turn: ChatTurn) -> None:
         """Add a turn at the end."""

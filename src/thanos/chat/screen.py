@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from thanos.cli.thought import COLOURS, thought_text
+from thanos.cli.thought import COLOURS, printable, thought_text
 from thanos.respond import instruction
 from thanos.skills import Skill, SkillOfMind
 
@@ -30,7 +30,7 @@ class Screen:
     def why(self, thought: SkillOfMind) -> None:
         """Everything about a thought: the explanation, the most probable skills as bars, what the skill asks for."""
         if thought.explanation:
-            self._set_in(Text(thought.explanation, style="italic"))
+            self._set_in(Text(printable(thought.explanation), style="italic"))
         top = thought.top(BARS)
         if top:
             longest = max(len(name) for name, _ in top)
@@ -43,14 +43,15 @@ class Screen:
 
     def turn(self, speaker: str, text: str) -> None:
         """A whole turn, for what was said before."""
-        self.console.print(Text.assemble((f"{speaker}: ", "bold"), text))
+        self.console.print(Text.assemble((printable(f"{speaker}: "), "bold"), printable(text)))
 
     def note(self, text: str) -> None:
         """A word of the program's own, dimmed."""
-        self._set_in(Text(text, style="dim"))
+        self._set_in(Text(printable(text), style="dim"))
 
     def reply(self, speaker: str) -> "Wrapped":
         """Begin a reply; feed the pieces to what comes back, then end it."""
+        speaker = printable(speaker)
         self.console.print(Text(f"{speaker}: ", style="bold"), end="")
         width = self.console.width if self.console.is_terminal else None
         return Wrapped(self._write, width, cell_len(f"{speaker}: "))
@@ -73,7 +74,7 @@ class Wrapped:
 
     def feed(self, piece: str) -> None:
         """Print what of the text is sure to stand where it stands."""
-        for char in piece:
+        for char in printable(piece.replace("\t", " ")):
             if char == "\n":
                 self._flush()
                 self._blanks, self._column = "", 0

@@ -53,9 +53,9 @@ class Session:
                 self.history.add(ChatTurn(Turn(speaker=self.other, text=said.strip()), thought, note))
 
     def take_back(self) -> list[ChatTurn]:
-        """Undo the last exchange: the user's last turn and everything after it. Empty if there is none."""
+        """Undo the last exchange, which the user began; returns its turns, none if there is none."""
         turns = self.history.turns
-        last = next((n for n, turn in enumerate(reversed(turns), start=1) if turn.said.speaker == self.you), len(turns))
+        last = next((n for n, turn in enumerate(reversed(turns), 1) if turn.said.speaker != self.other), len(turns))
         return self.history.undo(last) if last else []
 
     def close(self) -> None:

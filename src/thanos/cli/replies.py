@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from thanos.cli.thought import thought_text
+from thanos.cli.thought import printable, thought_text
 from thanos.respond.run import Answer, answer_row
 
 LAST_TURN_CHARACTERS = 400
@@ -37,4 +37,4 @@ class ReplyList:
 
 
 def _line(speaker: str, words: str) -> Text:
-    return Text.assemble((f"{speaker}: ", "bold"), words)
+    return Text.assemble((printable(f"{speaker}: "), "bold"), printable(words))

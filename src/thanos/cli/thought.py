@@ -1,5 +1,7 @@
 """A skill-of-mind on a terminal: dimmed, above what it leads to."""
 
+import unicodedata
+
 from rich.text import Text
 
 from thanos.skills import CATEGORIES, SkillOfMind
@@ -8,11 +10,16 @@ COLOURS = dict(zip(CATEGORIES, ("magenta", "cyan", "yellow", "green", "blue"), s
 SHOWN_SKILLS = 3
 
 
+def printable(text: str) -> str:
+    """Without control characters but line breaks: what others write mustn't steer the terminal."""
+    return "".join(char for char in text if char == "\n" or unicodedata.category(char) != "Cc")
+
+
 def thought_text(thought: SkillOfMind) -> Text:
     """The explanation, then the skill in its category's colour and how probable it and its rivals are."""
     text = Text(style="dim")
     if thought.explanation:
-        text.append(f"{thought.explanation}\n", style="italic")
+        text.append(f"{printable(thought.explanation)}\n", style="italic")
     if thought.skill is None:
         return text.append("no skill in the answer", style="red")
     text.append(thought.skill.value, style=f"bold {COLOURS[thought.skill.category]}")

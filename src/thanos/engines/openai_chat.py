@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import openai
 
+from thanos.dialogue.types import whole_characters
 from thanos.engines.protocol import Choices, Generation, Request, Usage
 from thanos.errors import EngineError
 from thanos.prompts import Message, parse_thought
@@ -170,7 +171,7 @@ def _text_of(answer: Any) -> str:
         text = None
     if not isinstance(text, str):
         raise _NonsenseError(f"the server's answer holds no message: {str(answer)[:80]!r}")
-    return text
+    return whole_characters(text)
 
 
 def _usage_of(answer: Any) -> Usage:

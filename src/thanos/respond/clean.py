@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from thanos.dialogue.types import whole_characters
+
 OWN_ROLES = ("Assistant", "AI")
 """Names that chat models write for their own turn."""
 ROLES = ("User", "Human", "System")
@@ -29,7 +31,7 @@ def read_reply(text: str, speaker: str, others: Iterable[str] = (), cut: bool = 
     Returns:
         The reply, stripped; "" if nothing is left.
     """
-    body, ended = _own_turn(f"{text.strip()}\n", speaker, tuple(others))
+    body, ended = _own_turn(f"{whole_characters(text).strip()}\n", speaker, tuple(others))
     if cut and not ended:
         sentences = list(_SENTENCE.finditer(body))
         body = body[: sentences[-1].end()] if sentences else body
@@ -46,7 +48,7 @@ def read_stream(pieces: Iterable[str], speaker: str, others: Iterable[str] = ())
     text = shown = ""
     for piece in pieces:
         text += piece
-        body, ended = _own_turn(text.lstrip(), speaker, others)
+        body, ended = _own_turn(whole_characters(text).lstrip(), speaker, others)
         if ended:
             break
         sure = _sure_part(body, speaker, others)
@@ -100,7 +102,8 @@ def _sure_part(body: str, speaker: str, others: tuple[str, ...]) -> str:
     last = _words(body[end:])
     if any(_words(sentence.group()).startswith(last) for sentence in whole):
         body = body[:end]
-    return body.rstrip().rstrip(_CLOSING).rstrip()
+    # Half an emoji may still become a whole one.
+    return body.rstrip("\ufffd").rstrip().rstrip(_CLOSING).rstrip()
 
 
 def _unquoted(text: str) -> str:
