@@ -16,7 +16,7 @@ from thanos.serve.json_answer import JsonAnswer
 from thanos.serve.planner import Plan, Planner
 from thanos.serve.relay import Relay
 from thanos.serve.replies import Replies
-from thanos.serve.schema import CHAT_REQUEST, ERRORS, ThanosOptions
+from thanos.serve.schema import CHAT_REQUEST, ERRORS, UPSTREAM_ERRORS, ThanosOptions
 from thanos.serve.settings import ServeSettings
 from thanos.serve.upstream import Upstream, headers_back
 
@@ -28,7 +28,7 @@ def chat_router(settings: ServeSettings, planner: Planner, voice: Upstream | Rep
     @router.post(
         "/v1/chat/completions",
         summary="Chat, with the skill planned first",
-        responses={200: {"description": "As OpenAI's, with a field `thanos`"}, **ERRORS},
+        responses={200: {"description": "As OpenAI's, with a field `thanos`"}, **ERRORS, **UPSTREAM_ERRORS},
         openapi_extra={"requestBody": CHAT_REQUEST},
     )
     async def chat(request: Request) -> Response:
@@ -48,7 +48,7 @@ def chat_router(settings: ServeSettings, planner: Planner, voice: Upstream | Rep
     @router.get(
         "/v1/models",
         summary="The chat models",
-        responses={200: {"description": "As OpenAI's"}, **{s: ERRORS[s] for s in (401, 502, 504)}},
+        responses={200: {"description": "As OpenAI's"}, **{s: ERRORS[s] for s in (401, 502, 504)}, **UPSTREAM_ERRORS},
     )
     async def models(request: Request) -> Response:
         """The upstream's models, or the one that replies without an upstream."""

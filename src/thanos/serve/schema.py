@@ -61,6 +61,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         504: "No answer in time",
     }.items()
 }
+UPSTREAM_ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorAnswer, "description": "No such model"},
+    "default": {"model": ErrorAnswer, "description": "The upstream's own error, passed on"},
+}
 
 _TURN = {
     "type": "object",
