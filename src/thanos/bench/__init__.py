@@ -1,0 +1,1 @@
+"""ThanosBench: how well a model plans the skill, and what that does to replies."""

@@ -1,0 +1,1 @@
+"""Whatever answers: our engines, the baselines, and any other model of inspect, behind one kind of model string."""
