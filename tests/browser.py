@@ -28,7 +28,9 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def opened(browser: Browser, url: str, **context: object) -> Iterator[Page]:
     """The page in a fresh profile. Afterwards: it asked nobody but its own server, and nothing went wrong in it."""
-    with browser.new_context(**{"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"} | context) as tab:
+    with browser.new_context(
+        **{"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"} | context
+    ) as tab:
         page = tab.new_page()
         hosts: set[str] = set()
         complaints: list[str] = []

@@ -40,23 +40,21 @@ async function send(signal) {
     await write(answer, messages, signal);
     announce(`Assistant: ${answer.text}`);
   } catch (error) {
-    takeBack(answer, text);
+    if (!answer.text) takeBack(text);
     showProblem(byId("chat-error"), error);
   } finally {
-    shown.busy(false);
     byId("chat-look").disabled = byId("chat-new").disabled = !conversation.turns.length;
   }
 }
 
 async function write(answer, messages, signal) {
   const index = conversation.turns.length - 1;
-  shown.busy(true);
   for await (const part of reply(messages, true, signal)) {
     if (part.plan) showPlan(index, part.plan);
     if (part.text) {
       answer.text += part.text;
       shown.say(index, answer.text);
-      shown.turn(index).scrollIntoView({ block: "nearest" });
+      byId("composer").scrollIntoView({ block: "nearest" });
     }
   }
 }
@@ -72,8 +70,7 @@ function showPlan(index, plan) {
 }
 
 /** A reply that never began leaves no trace: the message is in the box again, to be sent once more. */
-function takeBack(answer, text) {
-  if (answer.text) return;
+function takeBack(text) {
   conversation.turns.splice(-2);
   conversation.predictions.length = Math.min(conversation.predictions.length, conversation.turns.length);
   byId("message").value = text;

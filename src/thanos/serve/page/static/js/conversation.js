@@ -76,6 +76,6 @@ function speech(conversation, turn) {
     {},
     h("p.speaker", {}, shownName(conversation, turn.speaker)),
     turn.image !== undefined ? h("p.picture", {}, h("span.picture-tag", {}, "picture"), turn.image) : null,
-    h("p.said", {}, turn.text),
+    turn.text || turn.image === undefined ? h("p.said", {}, turn.text) : null,
   );
 }

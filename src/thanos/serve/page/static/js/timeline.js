@@ -31,10 +31,16 @@ export function timeline(conversation, go) {
     h(
       "div.timeline-body",
       {},
-      h("ul.lanes", { "aria-hidden": "true" }, ...lanes.map((c, lane) => h("li", {}, mark(lane), h("span", {}, shortName(c.name))))),
+      h("ul.lanes", { "aria-hidden": "true" }, ...lanes.map(laneName)),
       chart,
     ),
   );
+}
+
+/** A lane's name in two parts; a phone shows the first alone. */
+function laneName(category, lane) {
+  const [first, ...more] = shortName(category.name).split(" & ");
+  return h("li", {}, mark(lane), h("span", {}, first, h("span.more", {}, ...more.map((part) => ` & ${part}`))));
 }
 
 function column(conversation, position, go) {
