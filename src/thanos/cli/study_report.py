@@ -8,8 +8,8 @@ from rich.table import Table
 
 
 def print_study(figures: dict[str, Any]) -> None:
-    """Win rates, ratings and agreement as tables."""
-    wins = _table("question", "pair", "win rate", "95%", "wins/ties/losses", "dialogues")
+    """Win rates (with wins/ties/losses), ratings and agreement as tables."""
+    wins = _table("question", "pair", "win rate", "95%", "w/t/l", "dialogues")
     for row in figures["wins"]:
         counts = f"{row['wins']}/{row['ties']}/{row['losses']}"
         pair = escape(f"{row['a']} against {row['b']}")
@@ -32,7 +32,7 @@ def print_study(figures: dict[str, Any]) -> None:
 def _table(*columns: str) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i < 2 else "right")
+        table.add_column(column, justify="left" if i < 2 else "right", no_wrap=i > 0)
     return table
 
 
