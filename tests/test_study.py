@@ -125,7 +125,7 @@ def test_runs_without_replies_are_refused(tmp_path):
 
 def test_questions_come_from_a_file_and_unknown_keys_are_errors(tmp_path):
     path = tmp_path / "q.yaml"
-    path.write_text("version: 2\ntitle: T\nchoices: [{name: a, text: "A?"}]\n", encoding="utf-8")
+    path.write_text("version: 2\ntitle: T\nchoices: [{name: a, text: A}]\n", encoding="utf-8")
     assert load_questions(path).ratings == []
     for text, said in (
         ("version: 2\ntitle: T\nchoice: []\n", "choices: field required"),
