@@ -81,6 +81,27 @@ class OpenAIEngine:
         """Close the connections."""
         self._client.close()
 
+    def address(self) -> tuple[str, dict[str, str]]:
+        """Where `body` goes and the headers it goes with, for callers with connections of their own."""
+        headers = {**self._client.default_headers, **self._client.auth_headers}
+        url = f"{str(self._client.base_url).rstrip('/')}/chat/completions"
+        return url, {name: value for name, value in headers.items() if isinstance(value, str)}
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """What is sent for a request: the fields of OpenAI's API, without those that the server has refused."""
+        messages = list(request.messages)
+        if request.max_tokens == 0 and request.choices:
+            ask = f"\n\nLeave the explanation out: answer with {request.choices.lead} and the name alone."
+            messages[-1] = {**messages[-1], "content": messages[-1]["content"] + ask}
+        arguments: dict[str, Any] = {
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "seed": request.seed,
+            self._limit: request.max_tokens + (NAME_TOKENS if request.choices else 0),
+        }
+        given = {name: value for name, value in arguments.items() if name not in self._refused}
+        return {"model": self._model, "messages": messages, **given}
+
     def stream(self, request: Request) -> Iterator[str]:
         """Write one text piece by piece; see `StreamingEngine`."""
         try:
@@ -135,20 +156,9 @@ class OpenAIEngine:
 
     def _create(self, request: Request, **form: Any) -> Any:
         """Send a request, without what the server has refused or now refuses."""
-        messages = list(request.messages)
-        if request.max_tokens == 0 and request.choices:
-            ask = f"\n\nLeave the explanation out: answer with {request.choices.lead} and the name alone."
-            messages[-1] = {**messages[-1], "content": messages[-1]["content"] + ask}
-        arguments: dict[str, Any] = {
-            "temperature": request.temperature,
-            "top_p": request.top_p,
-            "seed": request.seed,
-            self._limit: request.max_tokens + (NAME_TOKENS if request.choices else 0),
-        }
         while True:
-            given = {name: value for name, value in arguments.items() if name not in self._refused}
             try:
-                answer = self._client.chat.completions.create(model=self._model, messages=messages, **given, **form)
+                answer = self._client.chat.completions.create(**self.body(request), **form)
             except openai.BadRequestError as error:
                 self._reached.set()
                 refused = error.param if error.param in DROPPABLE else None

@@ -51,7 +51,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         yield
         if upstream:
             await upstream.close()
-        planner.close()
+        await planner.close()
         if replies:
             replies.close()
         thanos.close()

@@ -15,6 +15,7 @@ from thanos.predict.row import output_row
 from thanos.predict.run import run_settings
 from thanos.serve.batcher import Batcher
 from thanos.serve.metrics import Metrics
+from thanos.serve.remote import RemotePlans
 from thanos.skills import SkillOfMind
 
 REMOTE_THREADS = 32
@@ -60,6 +61,8 @@ class Planner:
         threads = REMOTE_THREADS if is_remote(thanos.model) else 1
         rows = metrics.batch_rows.labels("plan")
         self._batcher = Batcher(lambda items: ((p.index, p) for p in thanos.stream(items)), threads, rows.observe)
+        self._remote = RemotePlans(thanos, self._batcher.submit) if is_remote(thanos.model) else None
+        self._submit = self._remote.submit if self._remote else self._batcher.submit
 
     async def predict(self, dialogue: Dialogue) -> dict[str, Any]:
         """The output row of one dialogue, with the settings that made it.
@@ -68,7 +71,7 @@ class Planner:
             ThanosError: if the engine fails on it.
         """
         try:
-            prediction = await self._batcher.submit(dialogue.model_copy(update={"meta": {}}))
+            prediction = await self._submit(dialogue.model_copy(update={"meta": {}}))
         except EngineError as error:
             log.warning("the planner fails: %s", error)
             raise ThanosError(FAILED) from None
@@ -84,7 +87,7 @@ class Planner:
         try:
             async with asyncio.timeout(timeout):
                 dialogue = read_dialogue({"messages": messages, "social_context": social_context})
-                prediction = await self._batcher.submit(dialogue)
+                prediction = await self._submit(dialogue)
         except TimeoutError:
             reason, outcome = f"the plan took longer than {timeout:g} s", "timeout"
         except EngineError as error:
@@ -105,8 +108,10 @@ class Planner:
             self._metrics.skills.labels(prediction.skill_of_mind.skill.value).inc()
         return Plan(prediction, reason, seconds, self.settings)
 
-    def close(self) -> None:
-        """End the threads."""
+    async def close(self) -> None:
+        """Close the connections and end the threads."""
+        if self._remote:
+            await self._remote.close()
         self._batcher.close()
 
 

@@ -1,5 +1,6 @@
 """Run the application under uvicorn until a signal ends it."""
 
+import gc
 import ipaddress
 import os
 import signal
@@ -39,6 +40,9 @@ def run_server(settings: ServeSettings, host: str, port: int, shutdown_timeout: 
         # Once it has stopped, uvicorn raises the signal again: an asked-for end is no failure.
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: None)
+        # What is loaded stays: without it to look through, collecting garbage doesn't hold a stream up.
+        gc.collect()
+        gc.freeze()
         uvicorn.Server(config).run(sockets=[listener])
 
 
