@@ -31,7 +31,9 @@ def rescore(place: Path, judge: str | None = None) -> RunResult:
     task = find_task(config["task"])
     config["judge"] = judge or config["judge"]
     prompt = Prompt.model_validate(_read(folder / "prompts.json")["skill"])
-    setup = Setup(BenchData(None, None, None), prompt, config["mode"], config["seeds"], config["judge"])
+    setup = Setup(
+        BenchData(None, None, None), prompt, config["mode"], config["seeds"], config["judge"], config.get("planner")
+    )
     scored = score(read_eval_log(str(log)), task.scorer(setup), action="overwrite", display="none")
     write_eval_log(scored, str(log))
     write_json(folder / "config.json", config)

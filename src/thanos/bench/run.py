@@ -20,7 +20,6 @@ from thanos.bench.models.provider import ThanosAPI, messages_of
 from thanos.bench.rows import rows_of_log, write_rows
 from thanos.bench.run_folder import begin, describe, metrics_of, run_folder, write_json
 from thanos.bench.tasks.task import BenchTask, Setup
-from thanos.predict.request import CHOICE_TOKENS, EXPLANATION_TOKENS
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """(label, samples) -> a progress bar; see `thanos.longrun.progress_bar`."""
@@ -72,7 +71,7 @@ def run_task(
     cut = sum(bool(s.dropped_turns or s.dropped_characters) for s in short)
     asked = [replace(item, dialogue=s.dialogue) for item, s in zip(drawn, short, strict=True)]
     samples = task.samples(Items(asked, items.left_out), setup)
-    _assert_budget(model, samples)
+    _assert_budget(model, samples, task.room)
 
     folder = run_folder(out, task.name, name)
     left_out = dict(sorted(items.left_out.items()))
@@ -82,6 +81,7 @@ def run_task(
         "mode": setup.mode,
         "prompt": f"{setup.prompt.name}-{setup.prompt.version}",
         "judge": setup.judge,
+        "planner": setup.planner,
         "limit": limit,
         "seed": seed,
         "seeds": setup.seeds,
@@ -109,11 +109,11 @@ def write_results(folder: Path, log: Path, task: BenchTask, setup: Setup, model:
     return metrics
 
 
-def _assert_budget(model: Model, samples: list[Sample]) -> None:
+def _assert_budget(model: Model, samples: list[Sample], room: int) -> None:
     """Every prompt and its answer fit into the model's window; what another provider's model takes isn't known here."""
     if isinstance(model.api, ThanosAPI):
         prompts = ((str(sample.id), messages_of(sample.input)) for sample in samples)
-        check_window(model.api.engine, prompts, EXPLANATION_TOKENS + CHOICE_TOKENS)
+        check_window(model.api.engine, prompts, room)
 
 
 def _fingerprint(samples: list[Sample]) -> str:

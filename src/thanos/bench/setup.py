@@ -18,16 +18,19 @@ def make_setup(
     mode: Mode = "explain",
     seeds: int = 1,
     judge: str | None = None,
+    planner: str | None = None,
 ) -> Setup:
     """Check what goes together.
 
     Args:
         model: Model string.
         prompt: By default the one that suits the model; baselines have one of their own.
+        planner: Who plans, where the model only replies; mode and prompt are then this one's.
 
     Raises:
         ThanosError: for what doesn't.
     """
+    model = planner or model
     if mode not in ("explain", "direct"):
         raise ThanosError(f"unknown mode {mode!r}: use explain or direct")
     if mode == "direct" and seeds > 1:
@@ -36,7 +39,7 @@ def make_setup(
         raise ThanosError(f"{INSPECT} models have no --mode direct: use openai/... for an endpoint")
     if model in BASELINES and prompt is not None:
         raise ThanosError(f"{model} reads the dialogue as it is: leave --prompt out")
-    return Setup(data, _prompt(prompt or default_prompt(model)), mode, seeds, judge)
+    return Setup(data, _prompt(prompt or default_prompt(model)), mode, seeds, judge, planner)
 
 
 def _prompt(name: str) -> Prompt:

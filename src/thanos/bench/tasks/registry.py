@@ -4,13 +4,16 @@ import difflib
 
 from thanos.bench.tasks.explanation import EXPLANATION
 from thanos.bench.tasks.labels import label_task
+from thanos.bench.tasks.response import RESPONSE
 from thanos.bench.tasks.skill import SKILL
 from thanos.bench.tasks.task import BenchTask
 from thanos.errors import ThanosError
 
 _LABEL_TASKS = ("blended-skill-talk", "photochat", "prosocial", "esconv", "casino", "dailydialog")
 
-TASKS: dict[str, BenchTask] = {task.name: task for task in (SKILL, EXPLANATION, *map(label_task, _LABEL_TASKS))}
+TASKS: dict[str, BenchTask] = {
+    task.name: task for task in (SKILL, EXPLANATION, *map(label_task, _LABEL_TASKS), RESPONSE)
+}
 """In the order of `thanos bench all`."""
 
 

@@ -21,7 +21,6 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thanos.bench.items import Item, Items
 from thanos.bench.models.inspect_model import get_inspect_model
-from thanos.bench.models.load import default_prompt
 from thanos.bench.models.provider import SKILL_OF_MIND
 from thanos.bench.pair_judge import PAIR_PROMPT, PairJudge, PairVerdict
 from thanos.bench.tasks.reply_items import reply_items
@@ -31,7 +30,7 @@ from thanos.bench.tasks.task import BenchTask, Row, Setup
 from thanos.data.next_turn import turn_row
 from thanos.dialogue import Dialogue
 from thanos.predict.request import EXPLANATION_TOKENS, SAMPLE_TEMPERATURE
-from thanos.prompts import Message, Prompt, load_prompt
+from thanos.prompts import Message, Prompt
 from thanos.respond import ARMS, plan_note, reply_messages
 from thanos.respond.clean import read_reply
 from thanos.respond.messages import PLAN_TOKENS, ReplyPrompt, prompt_version
@@ -62,9 +61,9 @@ def _sample(item: Item) -> Sample:
 
 
 @solver
-def plan_and_reply(planner: str, mode: str, sampled: bool) -> Solver:
+def plan_and_reply(planner: str, prompt: Prompt, mode: str, sampled: bool) -> Solver:
     """Have the planner think once, then the model under test reply in every arm."""
-    model, prompt = get_inspect_model(planner), planner_prompt(planner)
+    model = get_inspect_model(planner)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         config = GenerateConfig(temperature=SAMPLE_TEMPERATURE if sampled else 0.0, seed=state.epoch - 1)
@@ -151,11 +150,6 @@ def chat_messages(messages: list[Message]) -> list[ChatMessage]:
     return [kinds[message["role"]](content=message["content"]) for message in messages if message["content"]]
 
 
-def planner_prompt(planner: str) -> Prompt:
-    """The prompt that the planner is asked with."""
-    return load_prompt(default_prompt(planner))
-
-
 def _cut(output: ModelOutput) -> bool:
     """Whether the model ran out of room."""
     used = output.usage.output_tokens if output.usage else 0
@@ -168,7 +162,7 @@ def prompts(setup: Setup) -> dict[str, Prompt]:
     system, user = ReplyPrompt("{speaker}").render(Dialogue.model_validate(known))
     note = plan_note(SkillOfMind(explanation="{explanation}", skill=Skill.EMPATHY), "both")
     shown = {
-        "skill": planner_prompt(setup.planner),
+        "skill": setup.prompt,
         "reply": _shown("reply", prompt_version(), system["content"], user["content"]),
         "plan": _shown("plan, with Empathy for example", instructions_version(), note, ""),
     }
@@ -185,7 +179,7 @@ RESPONSE = BenchTask(
     summary="what a chat model says next: plain, with the skill, with the explanation, with both",
     items=reply_items,
     samples=samples,
-    solver=lambda setup: plan_and_reply(setup.planner, setup.mode, setup.seeds > 1),
+    solver=lambda setup: plan_and_reply(setup.planner, setup.prompt, setup.mode, setup.seeds > 1),
     scorer=lambda setup: reply_scorer(setup.judge),
     blank=blank,
     metrics=metrics,

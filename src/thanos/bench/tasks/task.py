@@ -10,7 +10,7 @@ from inspect_ai.solver import Solver
 
 from thanos.bench.data import BenchData
 from thanos.bench.items import Items
-from thanos.predict.request import Mode
+from thanos.predict.request import CHOICE_TOKENS, EXPLANATION_TOKENS, Mode
 from thanos.prompts import Prompt
 
 Row = dict[str, Any]
@@ -29,6 +29,8 @@ class Setup:
     """1 is greedy; more are sampled."""
     judge: str | None = None
     """Model string of the judge, for tasks that have one."""
+    planner: str | None = None
+    """Model string of who plans, for tasks in which the model under test replies; `prompt` is then the planner's."""
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,5 @@ class BenchTask:
     """All prompts that it uses, for prompts.json."""
     needs_explanation: bool = False
     """Not for models that only choose."""
+    room: int = EXPLANATION_TOKENS + CHOICE_TOKENS
+    """Tokens that a sample needs beside its prompt."""
