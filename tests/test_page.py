@@ -177,6 +177,28 @@ def test_a_message_that_is_refused_is_in_the_box_again(page):
     expect(page.locator("#chat-stage .said")).to_have_count(0)
 
 
+def test_a_reply_without_a_plan_says_why(page):
+    page.get_by_role("link", name="Chat").click()
+    page.route("**/v1/chat/completions", lambda route: route.continue_(post_data=unplanned(route.request)))
+    page.get_by_label("Your message").fill("My dog died.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat-stage .said").last).to_have_text(REPLY)
+    expect(page.locator("#chat-stage")).to_contain_text("Spoken without a plan: the request asks for no plan")
+
+
+def unplanned(request) -> str:
+    return json.dumps(request.post_data_json | {"thanos": {"plan": False}})
+
+
+def test_an_upstream_without_a_list_of_models_can_be_used(page, upstream):
+    page.route("**/v1/models", lambda route: route.fulfill(status=404, json={"error": {"message": "no such page"}}))
+    page.get_by_role("link", name="Chat").click()
+    page.get_by_label("Your message").fill("My dog died.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat-error")).to_contain_text("no model 'default'")
+    assert upstream.bodies[-1]["model"] == "default"
+
+
 def test_a_reply_can_be_stopped(page, upstream):
     page.route("**/v1/models", lambda route: route.fulfill(json={"data": [{"id": "endless"}]}))
     page.get_by_role("link", name="Chat").click()
@@ -275,6 +297,22 @@ def test_corrections_that_nobody_saved_hold_the_page_back(page):
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.reload()
     assert asked == ["beforeunload"]
+
+
+def test_a_dropped_file_is_opened(page):
+    page.get_by_role("link", name="Chat").click()
+    page.evaluate(
+        """(text) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([text], "dropped.jsonl"));
+          for (const type of ["dragover", "drop"]) {
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+          }
+        }""",
+        LABELLED,
+    )
+    expect(page.locator("#file-name")).to_have_text("dropped.jsonl")
+    expect(page.locator(".thought")).to_contain_text("He dislikes red.")
 
 
 def test_pasted_rows_are_walked_through_too(page):

@@ -63,12 +63,16 @@ export async function* reply(messages, plan, signal) {
   throw new ApiError(response.status, "The reply was cut off: the server closed the connection.");
 }
 
-/** The name of the first model that the server offers. */
+/** The name of the first model that the server offers; some upstreams have one model and no list. */
 async function modelName(signal) {
   if (model === null) {
-    const response = await call("v1/models", null, signal);
-    const list = await response.json();
-    model = list.data?.[0]?.id ?? "default";
+    try {
+      const list = await (await call("v1/models", null, signal)).json();
+      model = list.data?.[0]?.id ?? "default";
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      model = "default";
+    }
   }
   return model;
 }

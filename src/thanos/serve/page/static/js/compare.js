@@ -28,8 +28,8 @@ export function comparePanel(conversation, position) {
   return h(
     "section.compare",
     { "aria-label": "Compare replies" },
-    h("h3", {}, "What would be said next?"),
-    h("p.hint", {}, "The same chat model answers twice: told what goes on in the speaker’s mind, and told nothing."),
+    h("h3", {}, `What would a chat model say ${conversation.turns[position] ? "instead" : "next"}?`),
+    h("p.hint", {}, "It answers twice: told what goes on in the speaker’s mind, and told nothing."),
     h("div.compare-bar", {}, h("label", { for: whoId }, "Answer as"), who, start),
     problem,
     sides,
@@ -75,6 +75,7 @@ function messagesFor(conversation, position, name) {
     if (speaker === name) return { role: "assistant", content: words };
     return { role: "user", content: others.size > 1 ? `${speaker}: ${words}` : words };
   });
-  const task = `The assistant is ${name} in this conversation and says ${name}'s next turn, in a sentence or two.`;
-  return [{ role: "system", content: [conversation.context, task].filter(Boolean).join("\n") }, ...said];
+  // Read by the planner too, as part of the context: so it says who is who, and nothing of the task.
+  const who = `The assistant is ${name}, and speaks as ${name} would.`;
+  return [{ role: "system", content: [conversation.context, who].filter(Boolean).join("\n") }, ...said];
 }

@@ -9,12 +9,13 @@ import { timeline } from "./timeline.js";
  * Show a conversation in place of what the container held.
  * @param {(position: number) => Node|string} [below] what else stands under the thought of the turn not yet spoken
  * @returns {{draw: () => void, turn: (index: number) => HTMLElement,
- *   say: (index: number, text: string) => void, busy: (on: boolean) => void}}
- *   draw shows the thoughts anew, say changes the words of a turn
+ *   say: (index: number, text: string) => void, busy: (words: string) => void}}
+ *   draw shows the thoughts anew, say changes the words of a turn, busy shows what is being waited for ("" for nothing)
  */
 export function showConversation(container, conversation, below = () => "") {
   const onTheRight = conversation.onTheRight ?? speakers(conversation)[1];
   const side = (speaker) => (speaker === onTheRight ? "right" : "left");
+  const status = h("p.waiting", { "aria-hidden": "true" });
   const overview = h("div");
   const list = h("ol.turns", { role: "list" });
   const cards = [];
@@ -33,7 +34,7 @@ export function showConversation(container, conversation, below = () => "") {
 
   const go = (position) => {
     const turn = list.children[position];
-    turn.scrollIntoView({ block: "center", behavior: "smooth" });
+    turn.scrollIntoView({ block: "center" });
     turn.focus({ preventScroll: true });
   };
   const drawOverview = () => overview.replaceChildren(timeline(conversation, go));
@@ -51,12 +52,15 @@ export function showConversation(container, conversation, below = () => "") {
   };
 
   draw();
-  container.replaceChildren(context(conversation), overview, list, below(conversation.last));
+  container.replaceChildren(context(conversation), status, overview, list, below(conversation.last));
   return {
     draw,
     turn: (index) => turns[index],
     say: (index, text) => (turns[index].querySelector(".said").textContent = text),
-    busy: (on) => container.classList.toggle("thinking", on),
+    busy: (words) => {
+      container.classList.toggle("thinking", Boolean(words));
+      status.textContent = words;
+    },
   };
 }
 

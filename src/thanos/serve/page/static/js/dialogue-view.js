@@ -29,15 +29,16 @@ export async function look(context, turns) {
   file.close();
   byId("context").value = context;
   byId("words").value = turns.map((turn) => `${turn.speaker}: ${turn.text.split(/\s+/).join(" ")}`).join("\n");
-  await runners[0].toggle();
+  await runners[0].begin();
 }
 
 async function think(signal) {
   const { conversation, shown } = view;
   const problem = byId("dialogue-error");
   problem.textContent = "";
-  shown.busy(true);
-  announce(`Thinking about ${plural(conversation.last, "turn")}.`);
+  const waiting = `Thinking about ${plural(conversation.last, "turn")}.`;
+  shown.busy(waiting);
+  announce(waiting);
   try {
     const asked = conversation.turns.slice(0, conversation.last);
     const results = await thoughtsAfterEveryTurn(conversation.context, asked, signal);
@@ -48,14 +49,14 @@ async function think(signal) {
   } catch (error) {
     showProblem(problem, error);
   } finally {
-    shown.busy(false);
+    shown.busy("");
   }
 }
 
 /** On a phone the stage is below the form. */
 function bringIntoView() {
   const stage = byId("dialogue-stage");
-  if (stage.getBoundingClientRect().top > innerHeight * 0.6) stage.scrollIntoView({ block: "start", behavior: "smooth" });
+  if (stage.getBoundingClientRect().top > innerHeight * 0.6) stage.scrollIntoView({ block: "start" });
 }
 
 async function thinkAboutWords(signal) {

@@ -47,7 +47,7 @@ function column(conversation, position, go) {
   const skill = thoughtAt(conversation, position)?.skill;
   const lane = laneOf(skill);
   const unspoken = position === conversation.turns.length;
-  const number = h("span.number", { "aria-hidden": "true" }, unspoken ? "next" : String(position + 1));
+  const number = h("span.number", { "aria-hidden": "true" }, unspoken ? "…" : String(position + 1));
   if (lane === null) return h("li", {}, h("span.visually-hidden", {}, `Turn ${position + 1}: no skill known`), number);
   const who = shownName(conversation, speakerAt(conversation, position));
   const where = unspoken ? "Next turn" : `Turn ${position + 1}`;

@@ -7,17 +7,15 @@ import { announce, byId } from "./dom.js";
  * Make a button start some work, and stop it while it runs.
  * @param {HTMLButtonElement} button
  * @param {(signal: AbortSignal) => Promise<void>} work
- * @returns {{toggle: () => Promise<void>, stop: () => void}} toggle starts or stops, for a form that is submitted
+ * @returns {{begin: () => Promise<void>, stop: () => void, toggle: () => void}}
+ *   begin ends what is running first; toggle begins or stops, for a form that is submitted
  */
 export function runner(button, work) {
   const words = button.textContent;
   let running = null;
 
-  const toggle = async () => {
-    if (running) {
-      running.abort();
-      return;
-    }
+  const begin = async () => {
+    running?.abort();
     const mine = new AbortController();
     running = mine;
     button.textContent = "Stop";
@@ -28,13 +26,17 @@ export function runner(button, work) {
       if (error.name !== "AbortError") throw error;
       announce("Stopped.");
     } finally {
-      running = null;
-      button.textContent = words;
-      button.removeAttribute("aria-busy");
+      if (running === mine) {
+        running = null;
+        button.textContent = words;
+        button.removeAttribute("aria-busy");
+      }
     }
   };
+  const stop = () => running?.abort();
+  const toggle = () => (running ? stop() : begin());
   if (button.type === "button") button.addEventListener("click", toggle);
-  return { toggle, stop: () => running?.abort() };
+  return { begin, stop, toggle };
 }
 
 /** Say what went wrong, where the person is looking; ask for a key if that's what is missing. */
