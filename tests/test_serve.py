@@ -310,6 +310,19 @@ def test_a_slow_planner_is_a_504(server):
     assert (status, answer["error"]["code"]) == (504, "timeout")
 
 
+def test_a_planner_that_refuses_a_field_is_asked_without_it(upstream):
+    upstream.refused_field = "seed"
+    try:
+        with thanos_server(planning_settings(upstream, plan_timeout=5, timeout=5)) as url:
+            asked = len(upstream.plans)
+            for _ in range(2):
+                assert post(f"{url}/v1/skill-of-mind", {"turns": ["A: PLAN:Ethics"]})[1]["skill"] == "Ethics"
+    finally:
+        upstream.refused_field = ""
+    # Two tries are refused before the field is left out; the second dialogue is answered at once.
+    assert ["seed" in body for body in upstream.plans[asked:]] == [True, True, False, False]
+
+
 def test_plans_that_arrive_together_are_made_together(server, upstream):
     upstream.most_plans = 0
     rows = [{"turns": ["A: PLAN:Ethics"]}] * 16

@@ -40,6 +40,8 @@ class Seen:
     gone: threading.Event = field(default_factory=threading.Event)
     """Set when a client went while its answer was being written."""
     plans_now: int = 0
+    refused_field: str = ""
+    """A field that the planner refuses."""
 
 
 @contextmanager
@@ -166,6 +168,8 @@ async def _plan(body: dict[str, Any], seen: Seen) -> web.Response:
         await asyncio.sleep(0.02)
         if "PLAN-SLOWLY" in asked:
             await asyncio.sleep(SILENCE)
+        if seen.refused_field and seen.refused_field in body:
+            return _failure(400, "unsupported", param=seen.refused_field)
         if "PLAN-FAILS" in asked:
             return _failure(400, "planner broken")
         if "PLAN-REFUSED" in asked:
@@ -181,8 +185,8 @@ async def _plan(body: dict[str, Any], seen: Seen) -> web.Response:
         seen.plans_now -= 1
 
 
-def _failure(status: int, message: str, code: str | None = None) -> web.Response:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+def _failure(status: int, message: str, code: str | None = None, param: str | None = None) -> web.Response:
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
     return web.json_response({"error": error}, status=status)
 
 

@@ -27,7 +27,7 @@ def serve(
     ] = 10.0,
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Longest silence of the upstream, and wait at /v1/skill-of-mind, in seconds.")
-    ] = 120.0,
+    ] = 300.0,
     api_key_file: Annotated[
         Optional[Path], typer.Option(help="Keys that callers must send, one a line. Without: everybody may call.")
     ] = None,

@@ -28,7 +28,7 @@ class ServeSettings:
     """Sent to the upstream as a bearer token."""
     plan_timeout: float = 10.0
     """Seconds that a chat reply waits for its plan; then it comes unplanned."""
-    timeout: float = 120.0
+    timeout: float = 300.0
     """Seconds: the longest silence of the upstream, and the longest wait at /v1/skill-of-mind."""
     api_keys: tuple[str, ...] = field(default=(), repr=False)
     """Keys that callers may use; none: everybody may call."""

@@ -17,7 +17,7 @@ IDLE_SECONDS = 4.0
 the other side closes it."""
 SENT_ON = ("openai-organization", "openai-project", "openai-beta", "x-request-id")
 """The caller's headers that the upstream gets."""
-HANDED_BACK = ("x-request-id", "retry-after", "openai-")
+HANDED_BACK = ("x-request-id", "x-ratelimit-", "retry-after", "openai-")
 """Beginnings of the upstream's headers that the caller gets."""
 
 
