@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from thanos.cli import annotate, chat, data, predict, respond, serve, setup, show, skills, sources, turns
+from thanos.cli import annotate, bench, chat, data, predict, respond, serve, setup, show, skills, sources, study, turns
 
 app = typer.Typer(
     name="thanos",
@@ -24,6 +24,8 @@ app.add_typer(sources.app, name="sources")
 app.command("turns")(turns.turns)
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(data.app, name="data")
+app.add_typer(study.app, name="study")
+app.add_typer(bench.app, name="bench")
 
 
 @app.callback(invoke_without_command=True)
