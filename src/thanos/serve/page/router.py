@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -98,10 +98,10 @@ def _suffix(name: str) -> str:
     return name[name.rfind(".") :]
 
 
-def _answer(asset: Asset) -> Callable[[Request], Response]:
+def _answer(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
     headers = HEADERS | {"ETag": asset.etag}
 
-    def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         if request.headers.get("if-none-match") == asset.etag:
             return Response(status_code=304, headers=headers)
         return Response(asset.content, media_type=asset.media_type, headers=headers)
