@@ -7,6 +7,7 @@ from typing import Any
 from inspect_ai.model import Model, get_model
 
 import thanos.bench.inspect_plugin  # noqa: F401 (registers the provider, for installations without entry points)
+from thanos.bench.baselines import BASELINES
 from thanos.bench.models.load import INSPECT
 from thanos.bench.models.provider import ThanosAPI
 from thanos.errors import ThanosError
@@ -24,7 +25,8 @@ def get_inspect_model(model: str, train: Path | None = None, **options: Any) -> 
         ThanosError: if there's no such model.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    return _load(model, str(train) if train else None, tuple(sorted(given.items())))
+    learns = train is not None and model in BASELINES
+    return _load(model, str(train) if learns else None, tuple(sorted(given.items())))
 
 
 @cache

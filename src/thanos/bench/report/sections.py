@@ -205,17 +205,22 @@ def _best(metric: str, estimates: Sequence[Estimate]) -> float | None:
 
 def _arms(runs: Sequence[Run], metrics: Sequence[str]) -> list[Table]:
     """`bleu/plain`, `bleu/both` -> a table with the rows plain and both and the column bleu."""
-    names = [metric.rpartition("/") for metric in metrics if "/" in metric]
-    # Variants that share their metrics share a table: arms are one kind, pairs of arms another.
-    kinds: dict[tuple[str, ...], list[str]] = {}
+    names = [metric.partition("/") for metric in metrics if "/" in metric]
+    # Variants with a metric in common share a table: arms are one kind, pairs of arms another.
+    kinds: list[tuple[dict[str, None], list[str]]] = []
     for variant in dict.fromkeys(variant for _, _, variant in names):
-        kinds.setdefault(tuple(name for name, _, v in names if v == variant), []).append(variant)
+        its_own = dict.fromkeys(name for name, _, v in names if v == variant)
+        known = next((kind for kind in kinds if kind[0].keys() & its_own.keys()), None)
+        if known is None:
+            kinds.append(known := ({}, []))
+        known[0].update(its_own)
+        known[1].append(variant)
     tables = []
-    for columns, variants in kinds.items():
+    for columns, variants in kinds:
         for run in runs:
             values = run.metrics["metrics"]
             rows = [(v, [values.get(f"{c}/{v}", NO_ESTIMATE) for c in columns]) for v in variants]
-            tables.append(_table(run.label, columns, rows))
+            tables.append(_table(run.label, list(columns), rows))
     return tables
 
 

@@ -4,6 +4,8 @@ One row a dialogue holds the replies of all arms, so that arms are always compar
 the same turns: dialogues are cut to the benchmark's budget, with room for a plan, before any of them is asked.
 """
 
+from pathlib import Path
+
 import anyio
 from inspect_ai.dataset import Sample
 from inspect_ai.model import (
@@ -61,9 +63,9 @@ def _sample(item: Item) -> Sample:
 
 
 @solver
-def plan_and_reply(planner: str, prompt: Prompt, mode: str, sampled: bool) -> Solver:
+def plan_and_reply(planner: str, train: str | None, prompt: Prompt, mode: str, sampled: bool) -> Solver:
     """Have the planner think once, then the model under test reply in every arm."""
-    model = get_inspect_model(planner)
+    model = get_inspect_model(planner, train and Path(train))
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         config = GenerateConfig(temperature=SAMPLE_TEMPERATURE if sampled else 0.0, seed=state.epoch - 1)
@@ -169,6 +171,11 @@ def prompts(setup: Setup) -> dict[str, Prompt]:
     return shown | ({"judge": PAIR_PROMPT} if setup.judge else {})
 
 
+def _solver(setup: Setup) -> Solver:
+    train = str(setup.data.train) if setup.data.train else None
+    return plan_and_reply(setup.planner, train, setup.prompt, setup.mode, setup.seeds > 1)
+
+
 def _shown(name: str, version: int, system: str, user: str) -> Prompt:
     return Prompt(name=name, version=version, source="thanos.respond", system=system, user=user)
 
@@ -179,7 +186,7 @@ RESPONSE = BenchTask(
     summary="what a chat model says next: plain, with the skill, with the explanation, with both",
     items=reply_items,
     samples=samples,
-    solver=lambda setup: plan_and_reply(setup.planner, setup.prompt, setup.mode, setup.seeds > 1),
+    solver=_solver,
     scorer=lambda setup: reply_scorer(setup.judge),
     blank=blank,
     metrics=metrics,
