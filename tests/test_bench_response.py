@@ -148,9 +148,10 @@ def test_the_judge_is_asked_in_both_orders_and_a_failed_parse_is_no_tie(data, tm
         first, second = re.search(
             r"First reply, by .*?:\n(.*?)\n\nSecond reply, by .*?:\n(.*?)\n\n", text, re.S
         ).groups()
-        if ("wonder" in first and "Which" in first) or ("wonder" in second and "Which" in second):
-            return "verdict: first" if "Which" in first else "verdict: second"  # both against plain: by the words
-        return "verdict: first" if "Which" in text.rpartition("First reply")[2] else "I like them."
+        [reply] = [reply for reply in (first, second) if reply != "Yes."]  # the other is the plain one
+        if "Which" in reply and "wonder" in reply:
+            return "verdict: first" if first == reply else "verdict: second"
+        return "verdict: first" if "Which" in reply else "I like them."
 
     with chat_server(serving(longer_with_plan, judge)) as (url, seen):
         result, folder, read = run(url, data, tmp_path / "out", "judged", "--judge", "openai/judged-judge")
