@@ -9,11 +9,14 @@ import pytest
 from bench_runs import SKILLS, number, response_rows, skill_rows, turns, write_run
 from hypothesis import given
 from hypothesis import strategies as st
+from sacrebleu.metrics import BLEU
 from scipy import stats
+from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
 from thanos.bench.compare import compare_folders, paired_bootstrap
 from thanos.bench.metrics.bootstrap import Resample
+from thanos.bench.metrics.overlap import bleu_counts
 from thanos.bench.read_runs import load_runs
 from thanos.bench.report import write_report
 from thanos.bench.report.charts import bar, heat_map
@@ -240,6 +243,25 @@ def test_the_interval_of_a_difference_is_scipys_bootstrap():
     difference, _ = paired_bootstrap(list(a), list(b), Resample([str(i) for i in range(300)]))
     wanted = stats.bootstrap((b - a,), np.mean, method="percentile", rng=1).confidence_interval
     assert (difference["low"], difference["high"]) == pytest.approx((wanted.low, wanted.high), abs=0.006)
+
+
+def test_macro_f1_and_bleu_are_compared_too(tmp_path):
+    """They aren't means over rows: each draw computes them anew, for both runs on the same dialogues."""
+    rows = {name: skill_rows(78, accuracy, seed=4) for name, accuracy in (("a", 0.8), ("b", 0.5))}
+    for name, of_run in rows.items():
+        for row in of_run:
+            said = f"the {row['prediction']} of it all, I say"
+            row["bleu_counts"] = bleu_counts(said, f"the {row['target']} of it all, I say")
+        write_run(tmp_path / name, of_run, name, confusion={"labels": SKILLS, "rows": [], "columns": [], "counts": []})
+    found = {d.metric: d for d in compare_folders(tmp_path / "a", tmp_path / "b").differences}
+    for side in ("a", "b"):
+        truth, said = ([row[key] for row in rows[side]] for key in ("target", "prediction"))
+        f1 = f1_score(truth, said, average="macro", labels=sorted(set(truth)), zero_division=0)
+        assert getattr(found["macro_f1"], side) == pytest.approx(f1)
+        texts = [f"the {name} of it all, I say" for name in said], [f"the {name} of it all, I say" for name in truth]
+        assert getattr(found["bleu4"], side) == pytest.approx(BLEU().corpus_score(texts[0], [texts[1]]).score)
+    for d in (found["macro_f1"], found["bleu4"]):
+        assert d.difference["value"] == pytest.approx(d.b - d.a) and d.difference["high"] < 0 and d.p < 0.05
 
 
 def test_p_is_even_where_there_is_no_difference():

@@ -5,7 +5,7 @@ over dialogues; p is the share of resamples whose difference lies as far from th
 from zero (Efron and Tibshirani, 1993, chapter 16; the same test as sacrebleu's paired bootstrap).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from thanos.bench.metrics.bootstrap import Number, Resample, number, ratio
+from thanos.bench.metrics.classification import LabelCounts
+from thanos.bench.metrics.overlap import ORDERS, bleu, bleu_features
 from thanos.bench.read_runs import Row, Run, load_runs
 from thanos.errors import ThanosError
 
@@ -86,6 +88,7 @@ def compare_runs(a: Run, b: Run, seed: int = 0) -> Comparison:
     resample = Resample(clusters, seed)
     metrics = dict.fromkeys(name for row, _ in pairs for name in row.get("credit", {}))
     found.differences = [d for metric in metrics if (d := _difference(metric, pairs, resample))]
+    found.differences += _of_whole_sets(a, pairs, resample)
     return found
 
 
@@ -100,14 +103,24 @@ def paired_bootstrap(a: Sequence[float | None], b: Sequence[float | None], resam
     Returns:
         The difference; and p, two-sided and never below 1 / (draws + 1).
     """
+    # The difference of means is the mean of differences.
     both = [(x, y) if None not in (x, y) else None for x, y in zip(a, b, strict=True)]
     features = np.array([(pair[1] - pair[0], 1.0) if pair else (0.0, 0.0) for pair in both])
     sums = resample.totals(features)
     means = ratio(sums[:, 0], sums[:, 1])
-    measured, draws = means[0], means[1:][~np.isnan(means[1:])]
+    return number(means, int(features[:, 1].sum())), p_value(means)
+
+
+def p_value(differences: np.ndarray) -> float:
+    """How often a draw lies as far from the measured difference as that lies from zero.
+
+    Args:
+        differences: [1 + draws]; the first is the measured one.
+    """
+    measured, draws = differences[0], differences[1:][~np.isnan(differences[1:])]
     # Equal sums may differ in their last digits by the order of their terms.
     extreme = np.count_nonzero(np.abs(draws - measured) >= abs(measured) * (1 - 1e-5))
-    return number(means, int(features[:, 1].sum())), float((1 + extreme) / (1 + len(draws)))
+    return float((1 + extreme) / (1 + len(draws)))
 
 
 def _difference(metric: str, pairs: list[tuple[Row, Row]], resample: Resample) -> Difference | None:
@@ -118,6 +131,29 @@ def _difference(metric: str, pairs: list[tuple[Row, Row]], resample: Resample) -
     difference, p = paired_bootstrap(a, b, resample)
     mean = lambda values: fmean(value for value, good in zip(values, scored, strict=True) if good)
     return Difference(metric, mean(a), mean(b), difference, p, scored.count(False))
+
+
+def _of_whole_sets(run: Run, pairs: list[tuple[Row, Row]], resample: Resample) -> list[Difference]:
+    """Metrics that aren't means over rows: macro-F1 and BLEU."""
+    draws = {}
+    rows_a, rows_b = (list(rows) for rows in zip(*pairs, strict=True))
+    labels = (run.metrics.get("confusion") or {}).get("labels")
+    if labels:
+        draws["macro_f1"] = [LabelCounts(rows, labels, resample).macro_f1_draws() for rows in (rows_a, rows_b)]
+    for name, pick in _bleu_parts(rows_a[0].get("bleu_counts")):
+        counts = [resample.totals(bleu_features([pick(row) for row in rows])) for rows in (rows_a, rows_b)]
+        draws[name] = [bleu(totals, ORDERS) for totals in counts]
+    found = []
+    for name, (a, b) in draws.items():
+        found.append(Difference(name, float(a[0]), float(b[0]), number(b - a, len(pairs)), p_value(b - a), 0))
+    return found
+
+
+def _bleu_parts(counts: Any) -> list[tuple[str, Callable[[Row], list[int]]]]:
+    """(metric, how to take its counts from a row): one for a list of counts, one an arm for a mapping of them."""
+    if isinstance(counts, dict):
+        return [(f"bleu{ORDERS}/{arm}", lambda row, arm=arm: row["bleu_counts"][arm]) for arm in counts]
+    return [(f"bleu{ORDERS}", lambda row: row["bleu_counts"])] if counts else []
 
 
 def _one(path: Path) -> Run:

@@ -57,9 +57,13 @@ class LabelCounts:
 
     def macro_f1(self) -> Number:
         """Mean F1 of the labels that occur among the targets."""
+        return number(self.macro_f1_draws(), self.n)
+
+    def macro_f1_draws(self) -> np.ndarray:
+        """[1 + draws]: the same of the rows themselves, then of each draw."""
         f1 = ratio(2 * self.hits, self.predicted + self.true)
         there = self.true > 0
-        return number(ratio(np.where(there, f1, 0).sum(1), there.sum(1).astype(float)), self.n)
+        return ratio(np.where(there, f1, 0).sum(1), there.sum(1).astype(float))
 
     def balanced_accuracy(self) -> Number:
         """Mean recall of the labels that occur among the targets; 1 / labels for any constant answer."""

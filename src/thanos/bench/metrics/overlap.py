@@ -39,12 +39,16 @@ def bleu(counts: np.ndarray, order: int) -> np.ndarray:
 
 def bleu_numbers(counts: list[list[int] | None], resample: Resample) -> dict[str, Number]:
     """BLEU-1 to BLEU-4 of rows; None is left out."""
-    features = np.array([row or [0] * (2 * ORDERS + 2) for row in counts], dtype=float).reshape(len(counts), -1)
     n = sum(row is not None for row in counts)
     if not n:
         return {f"bleu{order}": number(np.full(1, np.nan), 0) for order in range(1, ORDERS + 1)}
-    totals = resample.totals(features)
+    totals = resample.totals(bleu_features(counts))
     return {f"bleu{order}": number(bleu(totals, order), n) for order in range(1, ORDERS + 1)}
+
+
+def bleu_features(counts: list[list[int] | None]) -> np.ndarray:
+    """[rows, 10]: `bleu_counts` of each row, zeros for None."""
+    return np.array([row or [0] * (2 * ORDERS + 2) for row in counts], dtype=float).reshape(len(counts), -1)
 
 
 def rouge(text: str, reference: str) -> dict[str, float]:
