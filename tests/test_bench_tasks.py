@@ -6,13 +6,16 @@ from hypothesis import strategies as st
 
 pytest.importorskip("inspect_ai")
 
-from bench_data import write_bench_data
+from annotated_rows import read_jsonl, write_rows
+from bench_data import EXAMPLES, write_bench_data
 
+from thanos.bench.baselines.load import read_training_rows
 from thanos.bench.budget import DIALOGUE_BYTES, check_window, within_budget
 from thanos.bench.data import find_data
 from thanos.bench.items import Item, choose, draw
 from thanos.bench.judge import read_verdict
 from thanos.bench.metrics.classification import INVALID
+from thanos.bench.models.load import load_model
 from thanos.bench.run_folder import run_folder
 from thanos.bench.setup import make_setup
 from thanos.bench.tasks import explanation, labels, skill
@@ -21,6 +24,7 @@ from thanos.bench.tasks.registry import TASKS, find_task
 from thanos.bench.tasks.skill_map import SkillMap, load_map
 from thanos.cli.bench import TASK_NAMES
 from thanos.dialogue import Dialogue, Turn
+from thanos.engines.protocol import Request
 from thanos.errors import ThanosError
 from thanos.prompts import load_prompt
 from thanos.skills import Skill, SkillOfMind
@@ -187,6 +191,28 @@ def test_every_prompt_shows_the_same_turns_within_the_budget(turns, context):
     assert short.turns[-1].words() == turns[-1].words() or len(short.turns) == 1
     for name in ("thanos", "zero-shot"):
         assert short.text() in load_prompt(name).render(short)[-1]["content"]
+
+
+@pytest.mark.parametrize("name", ["majority", "tfidf", "nearest"])
+def test_a_baseline_knows_its_training_rows(tmp_path, name):
+    pytest.importorskip("wordllama") if name == "nearest" else None
+    rows = read_jsonl(EXAMPLES)[:120]
+    engine = load_model(name, write_rows(tmp_path / "train.jsonl", rows))
+    known = read_training_rows(tmp_path / "train.jsonl")
+    requests = [Request(n, [{"role": "user", "content": text}], 100) for n, text in enumerate(known.texts)]
+    results = list(engine.generate(requests))
+    assert all(sum(result.scores.values()) == pytest.approx(1) and len(result.scores) == 39 for result in results)
+    right = sum(result.choice == known.skills[result.key] for result in results)
+    assert right == 10 if name == "majority" else right > 100
+    assert {result.text != "" for result in results} == {name == "nearest"}
+
+
+def test_a_random_guess_depends_on_the_text_and_the_seed_alone():
+    ask = lambda n, text, seed: Request(n, [{"role": "user", "content": text}], 0, seed=seed)
+    requests = [ask(n, f"text {n % 100}", n // 200) for n in range(400)]
+    choices = [result.choice for result in load_model("random").generate(requests)]
+    assert choices[:100] == choices[100:200] != choices[200:300] == choices[300:]
+    assert len(set(choices)) > 30
 
 
 class SmallWindow:
