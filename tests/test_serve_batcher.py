@@ -5,8 +5,13 @@ import threading
 
 import pytest
 
+from thanos.dialogue import Dialogue, Turn
 from thanos.errors import EngineError, ThanosError
+from thanos.predict import PredictionOptions
+from thanos.prompts import load_prompt
 from thanos.serve.batcher import Batcher
+from thanos.serve.metrics import Metrics
+from thanos.serve.planner import Planner
 
 
 class Doubler:
@@ -91,6 +96,29 @@ def test_cancelled_while_waiting_an_item_is_never_begun(doubler):
 
     assert asyncio.run(run()) == (2, 6)
     assert not any(2 in batch for batch in doubler.batches)
+
+
+def test_a_row_that_breaks_the_engine_is_an_error_of_its_own(caplog):
+    class Broken:
+        model, prompt, options = "embedded", load_prompt("thanos"), PredictionOptions()
+
+        def stream(self, dialogues):
+            for dialogue in dialogues:
+                raise TypeError(f"can't read {dialogue.text()}")
+            yield
+
+    async def run():
+        planner = Planner(Broken(), Metrics())
+        try:
+            with pytest.raises(ThanosError, match="log says why"):
+                await planner.predict(Dialogue(turns=[Turn(speaker="A", text="x")]))
+            return await planner.plan([{"role": "user", "content": "x"}], "", 5)
+        finally:
+            await planner.close()
+
+    plan = asyncio.run(run())
+    assert plan.thought is None and plan.as_field()["planned"] is False
+    assert "TypeError" in caplog.text
 
 
 def test_an_engine_that_forgets_an_item_leaves_nobody_waiting():

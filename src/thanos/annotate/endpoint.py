@@ -5,8 +5,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import openai
@@ -16,6 +14,7 @@ from thanos.annotate.prompt import request_body
 from thanos.data.next_turn import NextTurn
 from thanos.engines.openai_chat import DROPPABLE
 from thanos.engines.protocol import Usage
+from thanos.engines.web_proxy import proxy_for
 from thanos.errors import EngineError, ThanosError
 
 OPTIONAL = (*DROPPABLE, "response_format")
@@ -111,7 +110,7 @@ class Endpoint:
                 headers=self._headers,
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
-                proxy=_proxy(self.url),
+                proxy=proxy_for(self.url),
             )
         try:
             async with self._session.post(self.url, data=json.dumps(body).encode()) as answer:
@@ -155,12 +154,6 @@ class _Response:
     status: int
     text: str
     headers: Mapping[str, str]
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address. Asked once: aiohttp's `trust_env` asks for every request."""
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _reply(raw: str) -> Reply:

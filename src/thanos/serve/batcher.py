@@ -57,8 +57,9 @@ class Batcher(Generic[Item, Result]):
         """Finish what is begun, within a time, and end the threads."""
         for _ in self._threads:
             self._queue.put(None)
+        until = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(seconds)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _work(self) -> None:
         while wish := self._queue.get():

@@ -75,6 +75,11 @@ class Planner:
         except EngineError as error:
             log.warning("the planner fails: %s", error)
             raise ThanosError(FAILED) from None
+        except ThanosError:
+            raise
+        except Exception:  # one row's fault mustn't become that of all the rows beside it
+            log.exception("the planner fails")
+            raise ThanosError(FAILED) from None
         if prediction.skill_of_mind.error:
             raise ThanosError(prediction.skill_of_mind.error)
         row = output_row(prediction) | self.settings

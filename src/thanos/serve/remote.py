@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from thanos.dialogue import Dialogue
+from thanos.dialogue.types import whole_characters
 from thanos.engines.openai_chat import OpenAIEngine
 from thanos.engines.protocol import Generation, Usage
+from thanos.engines.web_proxy import proxy_for
 from thanos.predict import Prediction, Thanos
 from thanos.predict.answer import read_generation
 from thanos.predict.request import fit_dialogue, requests_for
@@ -55,6 +57,7 @@ class RemotePlans:
                 headers=self._headers,
                 connector=aiohttp.TCPConnector(limit=0),
                 timeout=aiohttp.ClientTimeout(total=None),  # whoever waits sets one
+                proxy=proxy_for(self._url),
             )
         try:
             async with self._session.post(self._url, data=body) as answer:
@@ -64,7 +67,7 @@ class RemotePlans:
             text = reply["choices"][0]["message"]["content"]
             usage = reply.get("usage") or {}
             used = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
-            return Generation(0, text=text, usage=used) if isinstance(text, str) else None
+            return Generation(0, text=whole_characters(text), usage=used) if isinstance(text, str) else None
         except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             log.info("no plan the short way: %r", error)
             return None

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from thanos.engines.web_proxy import proxy_for
 from thanos.errors import ThanosError
 from thanos.serve.errors import ApiError
 from thanos.serve.metrics import Metrics
@@ -55,6 +56,7 @@ class Upstream:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=self.timeout),
             headers=self._headers,
+            proxy=proxy_for(self._url),
             skip_auto_headers=("User-Agent",),
         )
 
