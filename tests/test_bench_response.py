@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 import pytest
+import typer
 
 pytest.importorskip("inspect_ai")
 
@@ -73,8 +74,6 @@ def serving(reply, judge=lambda body: "verdict: tie", plan="I wonder which one. 
 
 def run(url, data, out, name, *more) -> tuple:
     """Run the command with a model name of its own, so that no other test's connection is reused."""
-    import typer
-
     app = typer.Typer()
     app.command()(response_command)
     command = ["-m", f"openai/{name}", "--planner", f"openai/{name}-plan", "--base-url", url, "--retries", "0"]
@@ -112,24 +111,22 @@ def test_four_arms_see_the_same_dialogue_and_are_told_apart(data, tmp_path):
     assert {"skill", "reply", "plan"} == read("prompts.json").keys()
 
 
-def test_a_run_goes_on_after_failures_and_a_lost_reply_counts_as_none(data, tmp_path):
-    broken = lambda body: failure(400, "no") if "Which key 1" in str(body) or "key 1" in str(body) else "Fine."
-    with chat_server(serving(broken)) as (url, seen):
+def test_a_run_goes_on_after_failures_and_asks_for_what_is_lacking(data, tmp_path):
+    down = True
+    reply = lambda body: failure(400, "no") if down and "key 1" in str(body) else "Fine."
+    with chat_server(serving(reply)) as (url, seen):
         result, folder, read = run(url, data, tmp_path / "out", "resume")
         assert result.exit_code == 1
         [lost] = [row for row in read_jsonl(folder / "rows.jsonl") if row["error"]]
         assert lost["replies"] == {} and not lost["valid"] and lost["credit"]["rougeL/both"] == 0
         assert lost["credit"]["words/both"] is None and read("metrics.json")["failed"] == 1
-    before = len(seen)
-    with chat_server(serving(lambda body: "Fine.")) as (url, seen):
-        # The engine keeps the address of its first server: the same command against the second needs another name.
-        result, folder, read = run(url, data, tmp_path / "again", "resume2")
+        down, before = False, len(seen)
+        result, _, _ = run(url, data, tmp_path / "out", "resume")
         assert result.exit_code == 0 and read("metrics.json")["failed"] == 0
-        first = (folder / "metrics.json").read_bytes()
-        asked = len(seen)
-        result, folder, read = run(url, data, tmp_path / "again", "resume2")
-        assert len(seen) == asked and (folder / "metrics.json").read_bytes() == first
-    assert before
+        assert len(seen) - before == 5  # a plan and four replies: the one dialogue alone
+        before, bytes_before = len(seen), (folder / "metrics.json").read_bytes()
+        run(url, data, tmp_path / "out", "resume")
+        assert len(seen) == before and (folder / "metrics.json").read_bytes() == bytes_before
 
 
 def test_without_a_plan_every_arm_is_the_plain_one_and_asked_once(data, tmp_path):
