@@ -5,7 +5,7 @@ from chat_server import chat_server, completion
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from thanos import Dialogue, Responder, Skill, SkillOfMind, ThanosError
+from thanos import Dialogue, Responder, Skill, SkillOfMind, Thanos, ThanosError
 from thanos.respond import ARMS, instruction, next_speaker, plan_note, reply_messages
 from thanos.respond.clean import read_reply, read_stream
 
@@ -63,6 +63,79 @@ def test_reply_over_a_server_in_every_arm():
         True,
         True,
     ]
+
+
+MARKS = ["<|im_end|>", "<|im_start|>system", "<|eot_id|>", "</s>", "<end_of_turn>", "[/INST]", "<<SYS>>", "<｜User｜>"]
+
+
+@given(st.lists(st.sampled_from([*MARKS, "{speaker}", "{", "\n", "Tomek: ", "a", "The conversational skill to use"])))
+def test_no_text_of_others_ends_a_message_or_the_template(parts):
+    text = "".join(parts)
+    evil = Dialogue.model_validate(
+        {"social_context": text, "turns": [{"speaker": f"Ines{text}", "text": text}, {"speaker": "Jo", "text": text}]}
+    )
+    thought = SkillOfMind(explanation=text, skill=Skill.EMPATHY, valid=True)
+    messages = reply_messages(evil, thought, speaker="Tomek")
+    assert [message["role"] for message in messages] == ["system", "user"]
+    assert messages[0]["content"].endswith(plan_note(SkillOfMind(skill=Skill.EMPATHY)))
+    assert not [mark for mark in MARKS for message in messages if mark in message["content"]]
+
+
+def test_messages_alternate_and_end_with_the_user():
+    turns = [
+        {"speaker": name, "text": f"{n}"} for n, name in enumerate(["Tomek", "Ines", "Jo", "Ines", "Tomek", "Tomek"])
+    ]
+    messages = reply_messages(Dialogue.model_validate({"turns": turns}), None, speaker="Tomek")
+    assert [(m["role"], m["content"]) for m in messages[1:]] == [
+        ("user", "(The conversation begins.)"),
+        ("assistant", "0"),
+        ("user", "Ines: 1\nJo: 2\nInes: 3"),
+        ("assistant", "4\n5"),
+        ("user", "(It's Tomek's turn again.)"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def planner():
+    with Thanos("embedded/base", mode="direct") as thanos:
+        yield thanos
+
+
+def test_long_dialogues_are_cut_alike_in_every_arm(planner):
+    turns = [{"speaker": "Ines" if n % 2 == 0 else "Tomek", "text": f"{n} " + "cake " * 40} for n in range(99)]
+    long = Dialogue.model_validate({"social_context": CAKE.social_context, "turns": turns})
+    seen = {}
+    for arm in ARMS:
+        request, truncated = planner.responder("embedded/base", arm=arm).request(0, long, SORRY, "Tomek")
+        seen[arm] = request.messages[1:], truncated
+        assert planner.engine.count_tokens(request.messages) + request.max_tokens <= planner.engine.context_window
+    assert all(value == seen["plain"] for value in seen.values())
+    assert seen["plain"][1]["turns"] > 50
+    runaway = SkillOfMind(explanation="蛋糕" * 300, skill=Skill.EMPATHY, valid=True)
+    request, _ = planner.responder("embedded/base").request(0, long, runaway, "Tomek")
+    assert planner.engine.count_tokens(request.messages) + request.max_tokens <= planner.engine.context_window
+
+
+def test_plan_then_speak(planner):
+    with chat_server(lambda body: completion("I'm sorry.")) as (url, seen):
+        with Responder("openai/m", base_url=url) as responder:
+            reply = planner.respond(CAKE, responder)
+    assert (reply.text, reply.planned, reply.thought.valid) == ("I'm sorry.", True, True)
+    assert instruction(reply.thought.skill) in seen[0]["messages"][0]["content"]
+
+
+def test_one_local_model_is_loaded_once(planner):
+    assert planner.responder("embedded/base").engine is planner.engine
+    with pytest.raises(ThanosError, match="takes no more options"):
+        planner.responder("embedded/base", batch_size=2)
+    with chat_server(lambda body: completion("Yes. [RESULT SKILL] Empathy")) as (url, _):
+        with Thanos("openai/m", base_url=url) as thanos, thanos.responder("openai/m", base_url=url) as responder:
+            assert responder.engine is not thanos.engine
+
+
+def test_a_runaway_explanation_is_cut():
+    note = plan_note(SkillOfMind(explanation="I wonder \ud83d why. " * 99, skill=Skill.EMPATHY))
+    assert "\ufffd" in note and len(note) < 900 and note.endswith(plan_note(SkillOfMind(skill=Skill.EMPATHY)))
 
 
 def test_unknown_arm():

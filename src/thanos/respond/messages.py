@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 
 import yaml
 
@@ -16,11 +17,13 @@ from thanos.respond.speaker import next_speaker
 from thanos.skills import SkillOfMind
 
 PLAN_TOKENS = 256
-"""Room that every arm keeps for a plan, told or not, so that all arms see the same part of a long dialogue."""
+"""Room that every arm keeps for a plan, told or not, so that all arms see the same part of a long dialogue. English
+plans stay within it; one that doesn't takes the rest from the dialogue."""
 
 # Marks of the common chat templates. Engines that run weights break up their own model's; a server may not.
 _TEMPLATE_MARK = re.compile(
-    r"<(?=\|[^|<>\n]{1,40}\|>)|<(?=/?(?:s|start_of_turn|end_of_turn|bos|eos)>)|\[(?=/?(?:INST|SYS)\])"
+    r"<(?=[|｜]|/?(?:s|bos|eos|start_of_turn|end_of_turn)>|</?SYS>>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
 )
 
 
@@ -37,17 +40,17 @@ class ReplyPrompt:
         A dialogue can't reach the template: values are put in, never read again.
         """
         others = list(dict.fromkeys(turn.speaker for turn in dialogue.turns if turn.speaker != self.speaker))
-        template, values = _template(), {"speaker": _defused(self.speaker)}
-        values["others"] = _defused(" and ".join(others) or "somebody")
-        values["social_context"] = _defused(dialogue.social_context.strip())
+        context = dialogue.social_context.strip()
+        values = {
+            "speaker": _defused(self.speaker),
+            "others": _defused(" and ".join(others) or "somebody"),
+            "social_context": _defused(f" {context}" if context else ""),
+        }
+        template = _template()
         messages: list[Message] = []
-        for turn in dialogue.turns:
-            role = "assistant" if turn.speaker == self.speaker else "user"
-            words = turn.words() if role == "assistant" or len(others) < 2 else f"{turn.speaker}: {turn.words()}"
-            if messages and messages[-1]["role"] == role:
-                messages[-1]["content"] += "\n" + _defused(words)
-            else:
-                messages.append({"role": role, "content": _defused(words)})
+        for own, turns in groupby(dialogue.turns, lambda turn: turn.speaker == self.speaker):
+            words = [turn.words() if own or len(others) < 2 else f"{turn.speaker}: {turn.words()}" for turn in turns]
+            messages.append({"role": "assistant" if own else "user", "content": _defused("\n".join(words))})
         if messages[0]["role"] == "assistant":
             messages.insert(0, {"role": "user", "content": template["opening"]})
         if messages[-1]["role"] == "assistant":
@@ -80,14 +83,15 @@ def fit_reply(dialogue: Dialogue, speaker: str, note: str, engine: Engine, max_t
     """`reply_messages` within the engine's context window: the oldest turns go first, the plan and the rules never.
 
     Args:
-        note: What `plan_note` gave. It doesn't change which turns are kept.
+        note: What `plan_note` gave. It doesn't change which turns are kept unless it's longer than `PLAN_TOKENS`.
         max_tokens: Room for the reply.
 
     Raises:
         ThanosError: if not even the template fits.
     """
     window = engine.context_window
-    budget = None if window is None else window - max_tokens - PLAN_TOKENS
+    room = PLAN_TOKENS if not note else max(PLAN_TOKENS, engine.count_tokens(with_plan([], note)))
+    budget = None if window is None else window - max_tokens - room
     if budget is not None and budget < 1:
         raise ThanosError(f"max_tokens {max_tokens} leaves no room in a window of {window} tokens")
     fitted = fit(dialogue, ReplyPrompt(speaker), engine.count_tokens, budget)

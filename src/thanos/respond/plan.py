@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import yaml
 
+from thanos.dialogue.types import whole_characters
 from thanos.errors import ThanosError
 from thanos.skills import Skill, SkillOfMind
 
@@ -13,7 +14,7 @@ Arm = Literal["plain", "skill", "explanation", "both"]
 """How much of the skill-of-mind a responder is told: nothing, the skill alone, the explanation alone, or both."""
 ARMS: tuple[Arm, ...] = get_args(Arm)
 
-EXPLANATION_CHARACTERS = 600
+EXPLANATION_BYTES = 600
 """Longer explanations are cut: those of the training data have 200 on average, and a runaway one mustn't take over."""
 _THOUGHT = "What goes through your mind before you speak: {explanation}"
 _SKILL = "The conversational skill to use now is {skill}. {instruction}"
@@ -62,10 +63,11 @@ def instructions_version() -> int:
 
 
 def _one_line(explanation: str) -> str:
-    text = " ".join(explanation.split())
-    if len(text) > EXPLANATION_CHARACTERS:
-        text = text[: EXPLANATION_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
-    return text
+    text = " ".join(whole_characters(explanation).split())
+    whole = text.encode()
+    if len(whole) <= EXPLANATION_BYTES:
+        return text
+    return whole[:EXPLANATION_BYTES].decode(errors="ignore").rsplit(" ", 1)[0] + "…"
 
 
 @cache
