@@ -83,11 +83,14 @@ def _read(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ThanosError(f"can't read {path}: {error}") from None
-    if path.name == "metrics.json" and not (
-        isinstance(value, dict) and {"task", "model", "n", "metrics"} <= value.keys()
-    ):
+    if path.name == "metrics.json" and not _is_metrics(value):
         raise ThanosError(f"{path} isn't a run's metrics: it lacks task, model, n or metrics")
     return value
+
+
+def _is_metrics(value: Any) -> bool:
+    known = isinstance(value, dict) and {"task", "model", "n", "metrics"} <= value.keys()
+    return known and bool(value["metrics"])
 
 
 def _row(text: str, path: Path, line: int) -> Row:

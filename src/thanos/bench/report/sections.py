@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from thanos.bench.compare import compare_runs
 from thanos.bench.read_runs import Run
 from thanos.bench.report import charts
+from thanos.bench.report.confusion import Matrix, matrix_of
 from thanos.bench.report.numbers import Estimate, Scale, scale_of, title_of
 from thanos.bench.report.rows import RowFindings, read_findings
 from thanos.errors import ThanosError
-from thanos.skills import CATEGORIES, Skill
+from thanos.skills import Skill
 
 BETTER = {
     "calibration_error": "less",
@@ -56,16 +56,6 @@ class Table:
     def same_n(self) -> bool:
         """True if all cells of each row have the same n, so that it need be said only once."""
         return all(len({cell.n for cell in cells}) == 1 for _, cells in self.rows)
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A confusion matrix of one run."""
-
-    run: str
-    heat: Markup
-    categories: Markup | None
-    """The same by category, where the labels are skills."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +121,7 @@ def section_of(name: str, runs: Sequence[Run]) -> Section:
         arms=_arms(ordered, metrics),
         sources=_by_part(ordered, "per_source", by_source),
         labels=_by_label(ordered),
-        matrices=[matrix for run in ordered if (matrix := _matrix(run))],
+        matrices=[matrix for run in ordered if (matrix := matrix_of(run))],
         calibration=[
             (run.label, charts.calibration(found.bins))
             for run, found in findings
@@ -269,35 +259,3 @@ def _grouped(table: Table) -> Table:
         if skills[label].category not in groups.values():
             groups[label] = skills[label].category
     return Table(table.name, table.columns, rows, table.units, groups)
-
-
-def _matrix(run: Run) -> Matrix | None:
-    confusion = run.metrics.get("confusion")
-    if not confusion or not confusion["rows"]:
-        return None
-    rows, columns, counts = _in_order(confusion["rows"], confusion["columns"], confusion["counts"])
-    cell = charts.CELL if len(columns) > 12 else 40
-    return Matrix(run.label, charts.heat_map(rows, columns, counts, cell), _category_matrix(rows, columns, counts))
-
-
-def _in_order(
-    rows: list[str], columns: list[str], counts: list[list[int]]
-) -> tuple[list[str], list[str], list[list[int]]]:
-    """Skills in the order of the taxonomy, so that related ones stand together; other labels keep their order."""
-    order = {skill.value: i for i, skill in enumerate(Skill)}
-    down = sorted(range(len(rows)), key=lambda i: order.get(rows[i], len(order)))
-    across = sorted(range(len(columns)), key=lambda i: order.get(columns[i], len(order)))
-    return [rows[i] for i in down], [columns[i] for i in across], [[counts[i][j] for j in across] for i in down]
-
-
-def _category_matrix(rows: list[str], columns: list[str], counts: list[list[int]]) -> Markup | None:
-    known: dict[str, Any] = {skill.value: skill.category for skill in Skill}
-    if not all(row in known for row in rows):
-        return None
-    extra = [column for column in columns if column not in known]
-    across = [*CATEGORIES, *extra]
-    summed = {category: dict.fromkeys(across, 0) for category in CATEGORIES}
-    for row, line in zip(rows, counts, strict=True):
-        for column, n in zip(columns, line, strict=True):
-            summed[known[row]][known.get(column, column)] += n
-    return charts.heat_map(CATEGORIES, across, [list(summed[c].values()) for c in CATEGORIES], 46)
