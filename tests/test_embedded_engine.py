@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -64,6 +65,29 @@ def test_batch_size_and_order_change_nothing(engine, fields):
         assert result.scores == pytest.approx(many[result.key].scores, abs=0.05)
 
 
+def test_the_explanation_is_written_for_the_skill_that_the_head_chose(engine):
+    """The plan stands before the words, so another plan gives other words; and the reader never sees it."""
+    asked = requests(4, max_tokens=24)
+    for result in engine.generate(asked):
+        assert not any(result.text.startswith(name) for name in SKILL_CHOICES.names)
+    as_planned = {g.key: g.text for g in engine.generate(asked)}
+    for skill in ("Negotiation", "Empathy"):
+        head = engine._head
+        engine._head = replace(head, bias=head.bias + 99.0 * (np.array(SKILL_CHOICES.names) == skill))
+        try:
+            forced = {g.key: g for g in engine.generate(asked)}
+        finally:
+            engine._head = head
+        assert {g.choice for g in forced.values()} == {skill}
+        assert any(forced[key].text != as_planned[key] for key in forced)
+
+
+def test_the_base_has_no_head_and_weighs_names_after_its_words(engine):
+    with Thanos("embedded/base", max_tokens=4) as base, Thanos(max_tokens=4) as tuned:
+        text = "Ann: My dog died."
+        assert base.predict(text).valid and base.predict(text).scores != tuned.predict(text).scores
+
+
 def test_scores_are_log_probabilities(engine):
     asked = [replace(r, choices=None) for r in requests(2)]
     continuations = [["I", " feel for him.", "I am"], ["Zebra zebra"]]
@@ -116,8 +140,8 @@ def test_the_same_weights_in_two_engines_give_the_same_skill(engine, tmp_path, m
 
     onnx.save(make_graph(*load_weights(base_path()), "float32"), str(tmp_path / "model.onnx"))
     tokenizer = model_path()[1]
-    monkeypatch.setattr(engine_module, "model_path", lambda: (tmp_path / "model.onnx", tokenizer))
-    exact, theirs = EmbeddedEngine(), TransformersEngine(str(base_path()))
+    monkeypatch.setattr(engine_module, "model_path", lambda tuning: (tmp_path / "model.onnx", tokenizer))
+    exact, theirs = EmbeddedEngine("base"), TransformersEngine(str(base_path()))
     asked = requests(8)
     ours = {g.key: g for g in exact.generate(asked)}
     same = 0

@@ -17,7 +17,8 @@ def setup(
     """
     from thanos.engines.embedded.base import cache_folder, fetch_base
     from thanos.engines.embedded.model_file import model_path
+    from thanos.engines.embedded.tuning import SHIPPED, Tuning
 
     fetch_base(source)
-    model_path()
+    model_path(Tuning(SHIPPED))
     typer.echo(f"thanos: the embedded model is ready in {cache_folder()}", err=True)

@@ -15,7 +15,7 @@ class EngineOptions:
     """What an engine may be told; an option that the chosen engine doesn't have is an error, never ignored."""
 
     adapter: str | None = None
-    """hf, vllm: folder or id of a PEFT (LoRA) adapter."""
+    """hf, vllm: folder or id of a PEFT (LoRA) adapter; embedded: a tuning file that `thanos export` wrote."""
     batch_size: int | None = None
     """embedded, hf: rows decoded together. Results don't depend on it."""
     base_url: str | None = None

@@ -26,7 +26,9 @@ class Job:
     done: Callable[[list[int]], bool]
     """Told the tokens so far after each one; True ends the text."""
     row: int = -1
-    """Its row of the cache while it is in hand; holds the prompt and every written token but the last."""
+    """Its row of the cache while it is in hand; holds the prompt, the plan and every written token but the last."""
+    planned: list[int] = field(default_factory=list)
+    """Tokens between the prompt and what is written."""
     written: list[int] = field(default_factory=list)
     """Tokens without the end token."""
     unfed: list[int] = field(default_factory=list)
@@ -54,23 +56,24 @@ class Decoder:
         self._head: tuple[list[int], np.ndarray | None] = ([], None)
 
     def run(
-        self, jobs: Iterable[Job], cache: Cache, on_prompt: Callable[[Job, Cache], None] | None = None
+        self, jobs: Iterable[Job], cache: Cache, plan: Callable[[Job, np.ndarray], Sequence[int]] | None = None
     ) -> Iterator[Job]:
         """Yield jobs as they end, not in order. While the consumer holds a job its row of the cache is untouched.
 
         Args:
             jobs: Prompts; the cache must have room for each with its budget.
             cache: Rows to work in.
-            on_prompt: Called when a prompt has been run and nothing written yet; may run the row on.
+            plan: Told the state [hidden] after a prompt; the tokens that it gives are put before what is written.
         """
         waiting = iter(jobs)
         active: list[Job] = []  # the job at place i lives in row i
         while True:
             while len(active) < len(cache.used) and (job := next(waiting, None)):
                 job.row = len(active)
-                logits = self._run_prompt(job, cache)
-                if on_prompt:
-                    on_prompt(job, cache)
+                logits, hidden = self._run_prompt(job, cache)
+                job.planned = list(plan(job, hidden)) if plan else []
+                if job.planned:
+                    logits = self._session.run(cache, job.row, np.array([job.planned]))[0][0]
                 if job.accept(logits, self._end):
                     yield job
                 else:
@@ -89,7 +92,7 @@ class Decoder:
     def steps(self, job: Job, cache: Cache) -> Iterator[None]:
         """Run one job by itself in the first row, and stop after every token that it takes."""
         job.row = 0
-        logits = self._run_prompt(job, cache)
+        logits, _ = self._run_prompt(job, cache)
         while True:
             ended = job.accept(logits, self._end)
             yield
@@ -110,12 +113,12 @@ class Decoder:
         self._session.run(cache, 0, np.array([head]))
         self._head = (head, cache.save(0))
 
-    def _run_prompt(self, job: Job, cache: Cache) -> np.ndarray:
+    def _run_prompt(self, job: Job, cache: Cache) -> tuple[np.ndarray, np.ndarray]:
         head, saved = self._head
         cache.used[job.row] = 0
         start = 0
         if saved is not None and len(job.prompt) > len(head) and list(job.prompt[: len(head)]) == head:
             cache.load(job.row, saved)
             start = len(head)
-        logits, _ = self._session.run(cache, job.row, np.array([job.prompt[start:]]))
-        return logits[0]
+        logits, hidden = self._session.run(cache, job.row, np.array([job.prompt[start:]]))
+        return logits[0], hidden[0]

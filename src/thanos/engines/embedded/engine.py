@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from thanos.engines.choice_trie import ChoiceTrie
 from thanos.engines.embedded.decode import Decoder, Job
 from thanos.engines.embedded.model_file import model_path
 from thanos.engines.embedded.session import Cache, Session
+from thanos.engines.embedded.tuning import SHIPPED, Tuning
 from thanos.engines.free_part import cut_before_lead
 from thanos.engines.protocol import Choices, Generation, Request, Usage
+from thanos.errors import EngineError
 from thanos.prompts import Message
 
 WINDOW = 2048
@@ -37,22 +40,41 @@ BEGIN, END = "<|im_start|>", "<|im_end|>"
 """ChatML, the base's chat template."""
 
 
-class EmbeddedEngine:
-    """SmolLM2-135M-Instruct in 8 bits on onnxruntime. Fetches and builds the model at first use, then works offline."""
+@dataclass
+class _Asked:
+    """A request on its way through the decoder."""
 
-    def __init__(self, variant: str = "", batch_size: int | None = None):
+    request: Request
+    scores: dict[str, float] | None = None
+    """What the skill head said after the prompt."""
+
+
+class EmbeddedEngine:
+    """A tuned SmolLM2-135M-Instruct in 8 bits on onnxruntime.
+
+    The tuned model plans first: a linear head on the state after the prompt gives the probability of each skill. The
+    most probable one is put before the explanation, unseen by the reader, so that the words go with the skill. The
+    base weights are fetched and the model is built at first use; then it works offline.
+    """
+
+    def __init__(self, variant: str = "", adapter: str | None = None, batch_size: int | None = None):
         """Load the model.
 
         Args:
             variant: "base" for the untuned base; nothing for the default model.
+            adapter: A tuning file that `thanos export --to embedded` wrote, instead of the one that ships.
             batch_size: Prompts decoded together.
 
         Raises:
-            EngineError: if the base weights can't be fetched.
+            EngineError: if the base weights can't be fetched, or the tuning file isn't one.
         """
+        if variant and adapter:
+            raise EngineError("embedded/base takes no adapter: leave out /base")
         self.name = f"embedded/{variant}" if variant else "embedded"
         self.context_window = WINDOW
-        graph, tokenizer = model_path()
+        tuning = None if variant else Tuning(Path(adapter) if adapter else SHIPPED)
+        self._head = tuning and tuning.head
+        graph, tokenizer = model_path(tuning)
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._session = Session(graph, threads=_cores())
         self._end = self._tokenizer.token_to_id(END)
@@ -74,7 +96,7 @@ class EmbeddedEngine:
             jobs.sort(key=lambda job: -len(job.prompt))
             cache = self._room_for(max(len(job.prompt) + job.budget for job in jobs) + CHOICE_ROOM, len(jobs))
             self._decoder.keep_head([job.prompt for job in jobs], cache)
-            for job in self._decoder.run(jobs, cache):
+            for job in self._decoder.run(jobs, cache, self._plan):
                 yield self._finish(job, cache)
 
     def stream(self, request: Request) -> Iterator[str]:
@@ -110,23 +132,33 @@ class EmbeddedEngine:
     def _job(self, request: Request) -> Job:
         generator = np.random.default_rng(request.seed)
         return Job(
-            item=request,
+            item=_Asked(request),
             prompt=self._encode_chat(request.messages),
             budget=request.max_tokens,
             pick=partial(_pick, request, generator),
             done=partial(self._shows, request.choices.lead) if request.choices else lambda _: False,
         )
 
+    def _plan(self, job: Job, hidden: np.ndarray) -> list[int]:
+        """Let the head choose the skill; its name and a line break go before the explanation."""
+        asked: _Asked = job.item
+        choices = asked.request.choices
+        if self._head is None or choices is None or choices.names != self._head.names:
+            return []
+        asked.scores = self._head.probabilities(hidden)
+        return self._ids(f"{max(asked.scores, key=asked.scores.get)}\n") if job.budget else []
+
     def _shows(self, lead: str, written: list[int]) -> bool:
         return lead in self._decode(written[-LOOK_BACK:])
 
     def _finish(self, job: Job, cache: Cache) -> Generation:
-        request: Request = job.item
+        asked: _Asked = job.item
+        request = asked.request
         usage = Usage(len(job.prompt), len(job.written))
         if request.choices is None:
             return Generation(request.key, text=self._decode(job.written).strip(), usage=usage)
         free, text = cut_before_lead(job.written, self._decode, request.choices.lead)
-        scores = self._weigh(job, free, request.choices, cache)
+        scores = asked.scores or self._weigh(job, free, request.choices, cache)
         return Generation(request.key, text=text, choice=max(scores, key=scores.get), scores=scores, usage=usage)
 
     def _weigh(self, job: Job, free: list[int], choices: Choices, cache: Cache) -> dict[str, float]:

@@ -1,16 +1,13 @@
-"""The base weights as numpy arrays, an adapter's low-rank deltas added."""
+"""The base weights as numpy arrays, with what tuning changed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
 import numpy as np
 
+from thanos.engines.embedded.tuning import Tuning
 from thanos.errors import EngineError
-
-Deltas = Mapping[str, tuple[np.ndarray, np.ndarray, float]]
-"""GGUF tensor name, e.g. blk.3.attn_q.weight -> (A [rank, in], B [out, rank], scale), in Hugging Face's order."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +24,18 @@ class Shape:
     norm_eps: float
 
 
-def load_weights(path: Path, deltas: Deltas | None = None) -> tuple[Shape, dict[str, np.ndarray]]:
+def load_weights(path: Path, tuning: Tuning | None = None) -> tuple[Shape, dict[str, np.ndarray]]:
     """Dequantise every tensor of a GGUF file to float32, the rows of Q and K in Hugging Face's order.
 
     Args:
         path: A llama-architecture GGUF file.
-        deltas: Low-rank changes: scale * B @ A is added to the tensor of that name.
+        tuning: Changes to be added.
 
     Raises:
-        EngineError: if a delta names a tensor that isn't there, or doesn't fit it.
+        EngineError: if the tuning is of another base.
     """
     reader = gguf.GGUFReader(str(path))
     shape = _read_shape(reader)
-    deltas = dict(deltas or {})
     weights = {}
     for tensor in reader.tensors:
         value = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
@@ -47,16 +43,11 @@ def load_weights(path: Path, deltas: Deltas | None = None) -> tuple[Shape, dict[
             value = _unpermute(value, shape.heads)
         elif tensor.name.endswith("attn_k.weight"):
             value = _unpermute(value, shape.kv_heads)
-        if tensor.name in deltas:
-            a, b, scale = deltas.pop(tensor.name)
-            if (b.shape[0], a.shape[1]) != value.shape:
-                raise EngineError(
-                    f"the adapter is of another base: {tensor.name} is {value.shape}, not {b.shape[0], a.shape[1]}"
-                )
-            value = value + np.float32(scale) * (b.astype(np.float32) @ a.astype(np.float32))
         weights[tensor.name] = value
-    if deltas:
-        raise EngineError(f"the adapter is of another base: no tensor {next(iter(deltas))}")
+    for name, change in tuning.changes() if tuning else ():
+        if name not in weights or weights[name].shape != change.shape:
+            raise EngineError(f"{tuning.path} is of another base: its {name} has the shape {change.shape}")
+        weights[name] = weights[name] + change
     return shape, weights
 
 
