@@ -179,6 +179,10 @@ def test_folders_that_are_no_runs_are_refused_in_one_line(tmp_path):
     (tmp_path / "metrics.json").write_text("[]", encoding="utf-8")
     with pytest.raises(ThanosError, match="isn't a run's metrics"):
         load_runs([tmp_path])
+    (tmp_path / "metrics.json").unlink()
+    empty = write_run(tmp_path / "empty", [])
+    with pytest.raises(ThanosError, match="it lacks task, model, n or metrics"):
+        load_runs([empty])
     run = write_run(tmp_path / "run", skill_rows(2, 1))
     (run / "rows.jsonl").write_text("{}\n", encoding="utf-8")
     with pytest.raises(ThanosError, match="line 1 isn't a row"):
@@ -198,7 +202,7 @@ def test_comparison_pairs_rows_and_names_what_it_could_not_pair(tmp_path):
     rows[0]["dialogue"] = turns(99)
     rows[1]["credit"]["top1"] = None
     rows += [rows[2], rows[3] | {"id": "ours:999:3"}]
-    b = write_run(tmp_path / "b", rows, "B")
+    b = write_run(tmp_path / "b", rows, "B", versions={"task": 2})
     (b / "config.json").write_text('{"task": "skill", "model": "B", "limit": 50}', encoding="utf-8")
     found = compare_folders(a, b)
     [top1] = found.differences
@@ -215,6 +219,7 @@ def test_comparison_pairs_rows_and_names_what_it_could_not_pair(tmp_path):
         "1 row left out: dialogue or target differ",
         "B: 1 row left out: id and seed occur before",
         "differ in limit: None and 50",
+        "differ in the task's version: 1 and 2",
     ):
         assert part in notes
 

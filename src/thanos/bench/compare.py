@@ -189,14 +189,14 @@ def _subject(row: Row) -> tuple[Any, ...]:
 
 
 def _settings(a: Run, b: Run) -> Iterator[str]:
-    """Settings, the model apart, that differ and may be a cause of the difference, too."""
+    """Settings that differ and may be a cause of the difference, too; not those that show in the rows themselves."""
     one, other = (run.about.get("config") or {} for run in (a, b))
-    for name in sorted({*one, *other} - {"model", "left_out"}):
+    for name in sorted({*one, *other} - {"model", "rows", "samples"}):
         if one.get(name) != other.get(name):
             yield f"the runs differ in {name}: {_brief(one.get(name))} and {_brief(other.get(name))}"
-    before, after = (run.metrics.get("versions") for run in (a, b))
+    before, after = ((run.metrics.get("versions") or {}).get("task") for run in (a, b))
     if before != after:
-        yield f"the runs differ in versions: {_brief(before)} and {_brief(after)}"
+        yield f"the runs differ in the task's version: {before} and {after}"
 
 
 def _brief(value: Any) -> str:
