@@ -1,6 +1,7 @@
 """The server over real HTTP, with the official client, in front of a real upstream that misbehaves on request."""
 
 import json
+import re
 import socket
 import time
 from urllib.request import Request, urlopen
@@ -244,6 +245,15 @@ def test_a_client_that_goes_while_it_waits_frees_its_place(server, upstream):
         connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
         wait_for(lambda: metric(server, "thanos_requests_in_flight") == 1)
     wait_for(lambda: metric(server, "thanos_requests_in_flight") == 0, 0.4)
+
+
+def test_the_page_of_the_api_needs_no_other_host(server):
+    status, page = get(f"{server}/docs")
+    assert status == 200 and "openapi.json" in page
+    files = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert len(files) >= 2
+    for file in files:
+        assert file.startswith("/") and get(server + file)[0] == 200
 
 
 # Skills-of-mind

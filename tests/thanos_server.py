@@ -64,7 +64,7 @@ def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
     """Status and text of a GET."""
     try:
         with urlopen(Request(url, headers=headers or {}), timeout=20) as answer:
-            return answer.status, answer.read().decode()
+            return answer.status, answer.read().decode(errors="replace")
     except HTTPError as error:
         return error.code, error.read().decode()
 

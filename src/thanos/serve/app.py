@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.responses import Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from thanos.engines import load_engine
@@ -56,7 +57,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
             replies.close()
         thanos.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its API page asks no other host for its scripts
         title="Thanos",
         summary="Plan the conversational skill, then speak.",
         version=version("thanos-skill-of-mind"),
