@@ -64,6 +64,24 @@ def test_requests_are_in_flight_together_but_not_more_than_asked():
     assert 3 <= most <= 6
 
 
+def test_answers_dont_wait_for_slow_input():
+    got = []
+
+    def slowly():
+        for n in range(4):
+            yield dialogue(f"number {n}")
+            deadline = time.time() + 10
+            while not seen[n:] and time.time() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.3)
+        assert len(got) >= 2
+
+    with chat_server(lambda body: GOOD) as (url, seen):
+        for prediction in thanos(url).stream(slowly()):
+            got.append(prediction.index)
+    assert got == [0, 1, 2, 3]
+
+
 def test_input_is_read_only_as_far_as_needed():
     taken = itertools.count()
     with chat_server(lambda body: GOOD) as (url, _):

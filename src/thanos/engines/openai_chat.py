@@ -69,8 +69,11 @@ class OpenAIEngine:
                 flying.add(pool.submit(self._ask, request))
                 # Twice the concurrency: threads find new work while finished answers are being handed on.
                 if len(flying) >= 2 * self._concurrency:
-                    done, flying = wait(flying, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
+                    wait(flying, return_when=FIRST_COMPLETED)
+                # Also with fewer: where requests come slowly, an answer mustn't wait for many others.
+                done = {future for future in flying if future.done()}
+                flying -= done
+                yield from (future.result() for future in done)
             while flying:
                 done, flying = wait(flying, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
