@@ -22,6 +22,7 @@ class Shape:
 
     layers: int = 30
     width: int = 576
+    inner: int = 1536
     heads: int = 9
     kv_heads: int = 3
     head_width: int = 64
@@ -148,7 +149,7 @@ class Model(nn.Module):
 
     def delta(self, base: dict[str, Tensor]) -> dict[str, Tensor]:
         """What tuning changed, in bfloat16, and the head in float32. base: `linear_weights` before tuning."""
-        changed = {k: (v - base[k]).bfloat16().cpu() for k, v in self.linear_weights().items()}
+        changed = {k: (v.cpu() - base[k]).bfloat16() for k, v in self.linear_weights().items()}
         return changed | {"head.weight": self.head.weight.detach().cpu(), "head.bias": self.head.bias.detach().cpu()}
 
     def linear_weights(self) -> dict[str, Tensor]:

@@ -1,4 +1,10 @@
-"""How good a skill distribution is, on rows with one gold skill and perhaps a second fitting one."""
+"""How good a skill distribution is, on rows with one gold skill and perhaps a second fitting one.
+
+python score.py --work work work/runs/final.npz ...        # a table of dev and validation scores
+"""
+
+import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -30,3 +36,22 @@ def macro_f1(predicted: np.ndarray, skill: np.ndarray) -> float:
         hit = ((predicted == k) & (skill == k)).sum()
         each.append(2 * hit / ((predicted == k).sum() + (skill == k).sum()))
     return float(np.mean(each))
+
+
+def main(work: Path, runs: list[Path]) -> None:
+    from train import Data
+
+    data = Data(work / "data.npz")
+    for file in runs:
+        logits = np.load(file)
+        for name in ("dev", "validation"):
+            rows = data.of(name)
+            found = scores(logits[name], data.skill[rows], data.also[rows])
+            print(f"{file.stem:20}{name:12}" + "".join(f"  {k} {v:.3f}" for k, v in found.items()))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("work"))
+    parser.add_argument("runs", type=Path, nargs="+")
+    main(**vars(parser.parse_args()))
