@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 from thanos.bench.compare import compare_folders, paired_bootstrap
 from thanos.bench.metrics.bootstrap import Resample
 from thanos.bench.metrics.overlap import bleu_counts
+from thanos.bench.metrics.wilson import wilson
 from thanos.bench.read_runs import load_runs
 from thanos.bench.report import write_report
 from thanos.bench.report.charts import bar, heat_map
 from thanos.bench.report.numbers import scale_of
-from thanos.bench.report.rows import SHOWN, read_findings, wilson
+from thanos.bench.report.rows import SHOWN, read_findings
 from thanos.cli.app import app
 from thanos.errors import ThanosError
 

@@ -3,9 +3,9 @@
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import sqrt
 
 from thanos.bench.metrics.calibration import BINS, bin_of
+from thanos.bench.metrics.wilson import wilson
 from thanos.bench.read_runs import Row
 from thanos.bench.report.charts import Bin
 
@@ -57,11 +57,3 @@ def read_findings(rows: Iterable[Row], headline: str) -> RowFindings:
     found.bins = [Bin(sure / n, right / n, *wilson(right / n, n), n) for n, sure, right in sums if n]
     found.worst = [row for _, _, row in sorted(worst, key=lambda entry: entry[:2], reverse=True)]
     return found
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """95% interval of a share of n (Wilson, 1927)."""
-    z2 = 1.96**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = 1.96 * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return middle - half, middle + half
