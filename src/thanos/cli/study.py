@@ -76,12 +76,11 @@ def import_(
     records: Annotated[Path, typer.Argument(help="records.json that Argilla wrote, with responses.")],
 ) -> None:
     """Take over answers that were collected with Argilla."""
-    from thanos.cli.data_report import FaultLines
     from thanos.study.argilla import import_answers
     from thanos.study.folder import read_study
 
     appended, problems = import_answers(read_study(folder), records)
-    _tell(problems, FaultLines())
+    _print_faults(problems)
     typer.echo(f"thanos: {appended} new answers in {folder}", err=True)
     if problems:
         raise typer.Exit(1)
@@ -95,7 +94,6 @@ def report(
     ] = None,
 ) -> None:
     """Win rates, mean ratings and Krippendorff's alpha, each with its 95% interval."""
-    from thanos.cli.data_report import FaultLines
     from thanos.cli.study_report import print_study
     from thanos.study.folder import read_study
     from thanos.study.page import write_study_page
@@ -103,7 +101,7 @@ def report(
 
     study = read_study(folder)
     figures = score_study(study)
-    _tell(figures["faults"], FaultLines())
+    _print_faults(figures["faults"])
     print_study(figures)
     where = output or folder
     write_scores(figures, where / "report.json")
@@ -113,7 +111,10 @@ def report(
         raise typer.Exit(1)
 
 
-def _tell(problems: list[str], faults) -> None:
+def _print_faults(problems: list[str]) -> None:
+    from thanos.cli.data_report import FaultLines
+
+    faults = FaultLines()
     for problem in problems:
         faults.add(problem)
     faults.close()
