@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import random
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -347,8 +348,6 @@ def soak(options, proxy: Proxy) -> bool:
 
 def leave_early(port: int, seconds: float) -> None:
     """A client that goes in the middle of its stream."""
-    import socket
-
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(request_bytes({}))
         time.sleep(seconds)
