@@ -273,6 +273,37 @@ def test_an_explanation_is_compared_with_the_annotators_and_searched_for_the_rep
     assert numbers["leaked_share"]["n"] == 2 and "relevance" not in numbers
 
 
+def test_bertscore_of_a_small_encoder(tmp_path):
+    pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from thanos.bench.metrics.bertscore import BertScore
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "she", "misses", "the", "sea", "a", "lot", "he"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    transformers.BertTokenizer(vocab=str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 64}
+    transformers.BertModel(transformers.BertConfig(vocab_size=len(words), **sizes)).save_pretrained(tmp_path)
+    score = BertScore(str(tmp_path))
+    assert score.layer == 3
+    assert score.f1("she misses the sea", "she misses the sea") == pytest.approx(1, abs=1e-6)
+    assert 0 < score.f1("she misses the sea", "he") < 0.999
+    assert score.f1("", "the sea") == score.f1("the sea", "") == 0.0
+    with pytest.raises(ThanosError, match="can't load"):
+        BertScore(str(tmp_path / "nowhere"))
+
+
+def test_an_invalid_explanation_is_as_bad_as_any_that_was_measured():
+    metadata = {"gold_explanation": "She rests.", "response": None, "social_context": "", "dialogue": []}
+    rows = [
+        explanation.score_row(thought("Empathy", explanation=text), "Empathy", metadata) for text in ("I rest.", "")
+    ]
+    rows[0]["credit"] |= {"bertscore": 0.8, "relevance": 4.0, "plausibility": None}
+    rows = [row | {"target": "Empathy", "source": "s", "cluster": str(i)} for i, row in enumerate(rows)]
+    numbers = explanation.metrics(rows)["metrics"]
+    assert (numbers["bertscore"]["value"], numbers["relevance"]["value"]) == (0.4, 2.5)
+    assert "plausibility" not in numbers
+
+
 def test_run_folders_have_names_for_any_model(tmp_path):
     assert run_folder(tmp_path, "skill", "embedded/base").name == "embedded-base"
     assert run_folder(tmp_path, "skill", "hf//data/my model").name == "hf-data-my-model"

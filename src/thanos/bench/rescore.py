@@ -16,12 +16,13 @@ from thanos.errors import ThanosError
 from thanos.prompts import Prompt
 
 
-def rescore(place: Path, judge: str | None = None) -> RunResult:
+def rescore(place: Path, judge: str | None = None, bertscore: str | None = None) -> RunResult:
     """Score the finished log of a run folder again, and write its rows and metrics.
 
     Args:
         place: The folder, or the log in it.
         judge: Instead of the run's own.
+        bertscore: The same.
 
     Raises:
         ThanosError: if it's neither, or the run isn't finished.
@@ -29,11 +30,10 @@ def rescore(place: Path, judge: str | None = None) -> RunResult:
     folder, log = _find(place)
     config = _read(folder / "config.json")
     task = find_task(config["task"])
-    config["judge"] = judge or config["judge"]
+    config |= {"judge": judge or config["judge"], "bertscore": bertscore or config.get("bertscore")}
     prompt = Prompt.model_validate(_read(folder / "prompts.json")["skill"])
-    setup = Setup(
-        BenchData(None, None, None), prompt, config["mode"], config["seeds"], config["judge"], config.get("planner")
-    )
+    asked = {key: config.get(key) for key in ("mode", "seeds", "judge", "bertscore", "planner")}
+    setup = Setup(BenchData(None, None, None), prompt, **asked)
     scored = score(read_eval_log(str(log)), task.scorer(setup), action="overwrite", display="none")
     write_eval_log(scored, str(log))
     write_json(folder / "config.json", config)

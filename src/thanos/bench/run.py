@@ -81,6 +81,7 @@ def run_task(
         "mode": setup.mode,
         "prompt": f"{setup.prompt.name}-{setup.prompt.version}",
         "judge": setup.judge,
+        "bertscore": setup.bertscore,
         "planner": setup.planner,
         "limit": limit,
         "seed": seed,

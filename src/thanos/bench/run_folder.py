@@ -72,7 +72,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def _versions(task: BenchTask, setup: Setup) -> dict[str, Any]:
     prompts = {name: f"{prompt.name}-{prompt.version}" for name, prompt in task.prompts(setup).items()}
-    return {"task": task.version, "prompts": prompts, "judge": setup.judge}
+    return {"task": task.version, "prompts": prompts, "judge": setup.judge, "bertscore": setup.bertscore}
 
 
 def _prompt(prompt: Prompt) -> dict[str, Any]:

@@ -18,6 +18,7 @@ def make_setup(
     mode: Mode = "explain",
     seeds: int = 1,
     judge: str | None = None,
+    bertscore: str | None = None,
     planner: str | None = None,
 ) -> Setup:
     """Check what goes together.
@@ -39,7 +40,7 @@ def make_setup(
         raise ThanosError(f"{INSPECT} models have no --mode direct: use openai/... for an endpoint")
     if model in BASELINES and prompt is not None:
         raise ThanosError(f"{model} reads the dialogue as it is: leave --prompt out")
-    return Setup(data, _prompt(prompt or default_prompt(model)), mode, seeds, judge, planner)
+    return Setup(data, _prompt(prompt or default_prompt(model)), mode, seeds, judge, bertscore, planner)
 
 
 def _prompt(name: str) -> Prompt:

@@ -38,6 +38,7 @@ Model = Annotated[
         "inspect/<provider>/<model>.",
     ),
 ]
+BertScore = Annotated[Optional[str], typer.Option(help="Encoder, hub id or folder, for BERTScore of explanations.")]
 
 
 def _command(name: str, tasks: tuple[str, ...]) -> Callable[..., None]:
@@ -61,6 +62,7 @@ def _command(name: str, tasks: tuple[str, ...]) -> Callable[..., None]:
         ] = None,
         mode: Annotated[str, typer.Option(help="explain: think, then choose. direct: choose at once.")] = "explain",
         judge: Annotated[Optional[str], typer.Option(help="Model that rates explanations.")] = None,
+        bertscore: BertScore = None,
         adapter: Adapter = None,
         batch_size: BatchSize = None,
         base_url: BaseUrl = None,
@@ -79,7 +81,7 @@ def _command(name: str, tasks: tuple[str, ...]) -> Callable[..., None]:
             "retries": retries,
         }
         places = {"folder": data, "annotated": annotated, "train": train}
-        asked = {"seeds": seeds, "prompt": prompt, "mode": mode, "judge": judge}
+        asked = {"seeds": seeds, "prompt": prompt, "mode": mode, "judge": judge, "bertscore": bertscore}
         failed = run_tasks(tasks, model, output, limit, seed, places, asked, engine)
         if name == "all" and model not in SILENT:
             asked |= {"planner": model, "prompt": prompt}
@@ -116,12 +118,13 @@ def list_tasks() -> None:
 def rescore(
     log: Annotated[Path, typer.Argument(help="A run folder, or a log in it.")],
     judge: Annotated[Optional[str], typer.Option(help="Model that rates explanations, instead of the run's.")] = None,
+    bertscore: BertScore = None,
 ) -> None:
     """Score what a run generated once more: after a change of map, metric or judge. Nothing is generated."""
     from thanos.bench.report import write_report
     from thanos.bench.rescore import rescore as run
     from thanos.cli.bench_run import print_result
 
-    result = run(log, judge)
+    result = run(log, judge, bertscore)
     print_result(result.folder, result.metrics)
     write_report([result.folder], result.folder / "report.html")

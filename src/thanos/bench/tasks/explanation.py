@@ -1,6 +1,5 @@
 """explanation: the thoughts themselves, beside the annotator's and, if a judge is given, by three human criteria."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -8,6 +7,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.scorer import Scorer
 
 from thanos.bench.judge import CRITERIA, JUDGE_PROMPT, LOWEST, Judge
+from thanos.bench.metrics.bertscore import BertScore, load_bertscore
 from thanos.bench.metrics.bootstrap import Resample
 from thanos.bench.metrics.groups import mean_credits, per_source
 from thanos.bench.metrics.overlap import ROUGE_TYPES, bleu_counts, bleu_numbers, rouge
@@ -19,7 +19,10 @@ from thanos.data.words import words
 from thanos.prompts import Prompt
 from thanos.skills import SkillOfMind
 
-CREDITS = (*ROUGE_TYPES, "words", "leaked_share", "leaked_run", *CRITERIA)
+CREDITS = (*ROUGE_TYPES, "bertscore", "words", "leaked_share", "leaked_run", *CRITERIA)
+
+WORST = {"bertscore": 0.0, **dict.fromkeys(CRITERIA, float(LOWEST))}
+"""Measured only where there's a model for it; what an explanation without words gets then."""
 
 
 def score_row(thought: SkillOfMind, target: str, metadata: Metadata) -> Row:
@@ -42,24 +45,25 @@ def score_row(thought: SkillOfMind, target: str, metadata: Metadata) -> Row:
     }
 
 
-async def score_judged_row(judge: Judge, thought: SkillOfMind, target: str, metadata: Metadata) -> Row:
-    """The same with the judge's ratings."""
+async def score_with_models(
+    judge: Judge | None, bertscore: BertScore | None, thought: SkillOfMind, target: str, metadata: Metadata
+) -> Row:
+    """The same with the judge's ratings and BERTScore, where there are such models."""
     row = score_row(thought, target, metadata)
-    if not row["valid"]:
-        row["credit"] |= dict.fromkeys(CRITERIA, float(LOWEST))
-        return row
-    verdict = await judge.rate(thought, metadata)
-    row["credit"] |= verdict.ratings
-    row["judge"] = verdict.text
+    if bertscore:
+        row["credit"]["bertscore"] = bertscore.f1(thought.explanation, metadata["gold_explanation"])
+    if judge and row["valid"]:
+        verdict = await judge.rate(thought, metadata)
+        row["credit"] |= verdict.ratings
+        row["judge"] = verdict.text
     return row
 
 
 def scorer(setup: Setup) -> Scorer:
-    """With a judge if the setup has one."""
-    score: Callable[..., Row | Awaitable[Row]] = score_row
-    if setup.judge:
-        score = partial(score_judged_row, Judge(setup.judge))
-    return row_scorer("rougeL", score, setup.mode)
+    """With the setup's judge and BERTScore model, if it has them."""
+    judge = Judge(setup.judge) if setup.judge else None
+    bertscore = load_bertscore(setup.bertscore) if setup.bertscore else None
+    return row_scorer("rougeL", partial(score_with_models, judge, bertscore), setup.mode)
 
 
 def blank(sample: Sample) -> Row:
@@ -74,8 +78,11 @@ def metrics(rows: list[Row]) -> dict[str, Any]:
 
 def _numbers(rows: list[Row]) -> dict[str, Any]:
     resample = Resample([row["cluster"] for row in rows])
-    judged = any(row["credit"].get(CRITERIA[0]) is not None for row in rows)
-    credits = CREDITS if judged else tuple(name for name in CREDITS if name not in CRITERIA)
+    measured = {
+        name: worst for name, worst in WORST.items() if any(row["credit"].get(name) is not None for row in rows)
+    }
+    rows = [row if row["valid"] else row | {"credit": row["credit"] | measured} for row in rows]
+    credits = [name for name in CREDITS if name not in WORST or name in measured]
     return {
         **mean_credits(rows, [name for name in credits if name in ROUGE_TYPES][::-1], resample),
         **bleu_numbers([row["bleu_counts"] for row in rows], resample),

@@ -29,6 +29,8 @@ class Setup:
     """1 is greedy; more are sampled."""
     judge: str | None = None
     """Model string of the judge, for tasks that have one."""
+    bertscore: str | None = None
+    """Hub id or folder of an encoder, for tasks that compare texts."""
     planner: str | None = None
     """Model string of who plans, for tasks in which the model under test replies; `prompt` is then the planner's."""
 
