@@ -199,6 +199,19 @@ def test_scores_of_a_row_and_its_missing_replies():
     assert list(metrics(rows)["per_source"]) == ["ours"]
 
 
+def test_bertscore_stands_beside_the_others_where_there_is_a_model():
+    same = lambda text, reference: float(text == reference)
+    rows = [
+        score_replies(dict.fromkeys(ARMS, "I will fetch the ladder."), METADATA, same),
+        score_replies({"plain": "", "both": "I will."}, METADATA, same),
+        score_replies({}, METADATA),  # its model failed
+    ]
+    rows = [row | {"source": "ours", "cluster": str(i)} for i, row in enumerate(rows)]
+    number = metrics(rows)["metrics"]["bertscore/both"]
+    assert number["value"] == pytest.approx(1 / 3) and number["n"] == 3
+    assert "bertscore/both" not in metrics(rows[2:])["metrics"]
+
+
 def naive_distinct(texts, order):
     grams = [tuple(t.split()[i : i + order]) for t in texts for i in range(len(t.split()) - order + 1)]
     return len(set(grams)) / len(grams) if grams else None

@@ -14,6 +14,7 @@ def response(
     ] = "embedded/base",
     planner: Annotated[str, typer.Option(help="Who plans: any model of the other tasks.")] = "embedded",
     judge: Annotated[Optional[str], typer.Option(help="Model that compares each arm with the plain one.")] = None,
+    bertscore: Annotated[Optional[str], typer.Option(help="Encoder for BERTScore: a hub id or folder.")] = None,
     data: Annotated[Optional[Path], typer.Option(help="Holds sources/. Default: data in $THANOS_SHARED.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Run folders go here.")] = Path("bench"),
     limit: Annotated[Optional[int], typer.Option(min=1, help="Most dialogues, drawn with --seed.")] = None,
@@ -44,6 +45,6 @@ def response(
         "timeout": timeout,
         "retries": retries,
     }
-    asked = {"seeds": seeds, "prompt": prompt, "mode": mode, "judge": judge, "planner": planner}
+    asked = {"seeds": seeds, "prompt": prompt, "mode": mode, "judge": judge, "bertscore": bertscore, "planner": planner}
     if run_tasks(("response",), model, output, limit, seed, {"folder": data}, asked, engine):
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """Replies of all arms to one dialogue -> row; rows -> numbers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from thanos.bench.metrics.bootstrap import Resample
@@ -24,18 +25,23 @@ def pair_name(arm: str) -> str:
     return f"{arm} against plain"
 
 
-def score_replies(replies: dict[str, str], metadata: Metadata) -> Row:
+def score_replies(
+    replies: dict[str, str], metadata: Metadata, bertscore: Callable[[str, str], float] | None = None
+) -> Row:
     """Everything about a row but the planner's thought and the judge's verdicts.
 
     Args:
         replies: Arm -> reply; "" where the model wrote none, which has nothing in common with anything.
         metadata: Of the sample; `reference` is what was really said.
+        bertscore: (reply, reference) -> BERTScore, where there is a model for it.
     """
     reference = metadata["reference"]
     credit: dict[str, float | None] = {}
     for arm in ARMS:
         reply = replies.get(arm, "")
         credit |= {f"{name}/{arm}": value for name, value in rouge(reply, reference).items()}
+        if bertscore:
+            credit[f"bertscore/{arm}"] = bertscore(reply, reference) if reply else 0.0
         credit[f"words/{arm}"] = float(len(words(reply))) if reply else None
     for arm in TOLD:
         both = replies.get(arm) and replies.get("plain")
@@ -77,6 +83,12 @@ def _numbers(rows: list[Row]) -> dict[str, Any]:
     pairs = [f"{name}/{pair_name(arm)}" for name in JUDGED for arm in TOLD] if judged else []
     numbers = mean_credits(rows, pairs, resample)
     numbers |= mean_credits(rows, [f"{name}/{arm}" for name in ROUGE_TYPES[::-1] for arm in SHOWN], resample)
+    if any("bertscore/plain" in row["credit"] for row in rows):
+        # A row whose model failed was scored without one: it has nothing in common with anything.
+        given = [
+            row | {"credit": dict.fromkeys([f"bertscore/{arm}" for arm in SHOWN], 0.0) | row["credit"]} for row in rows
+        ]
+        numbers |= mean_credits(given, [f"bertscore/{arm}" for arm in SHOWN], resample)
     for arm in SHOWN:
         bleus = bleu_numbers([row["bleu_counts"][arm] for row in rows], resample)
         numbers |= {f"{name}/{arm}": number for name, number in bleus.items()}

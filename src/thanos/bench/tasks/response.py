@@ -22,6 +22,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thanos.bench.items import Item, Items
+from thanos.bench.metrics.bertscore import load_bertscore
 from thanos.bench.models.inspect_model import get_inspect_model
 from thanos.bench.models.provider import SKILL_OF_MIND
 from thanos.bench.pair_judge import PAIR_PROMPT, PairJudge, PairVerdict
@@ -108,13 +109,15 @@ async def _reply_in_all_arms(
 
 
 @scorer(metrics=[mean()])
-def reply_scorer(judge: str | None) -> Scorer:
+def reply_scorer(judge: str | None, bertscore: str | None = None) -> Scorer:
     """A scorer of inspect that keeps the whole row; its value is ROUGE-L of the arm that is told both."""
     pair_judge = PairJudge(judge) if judge else None
+    similarity = load_bertscore(bertscore).f1 if bertscore else None
 
     async def score(state: TaskState, target: Target) -> Score:
         replies = state.metadata[REPLIES]
-        row = score_replies(replies, state.metadata) | planned(SkillOfMind.model_validate(state.metadata[THOUGHT]))
+        row = score_replies(replies, state.metadata, similarity)
+        row |= planned(SkillOfMind.model_validate(state.metadata[THOUGHT]))
         if pair_judge:
             add_verdicts(row, {arm: await _judge(pair_judge, replies, arm, state.metadata) for arm in TOLD})
         return Score(value=row["credit"]["rougeL/both"], answer=replies["both"], metadata={"row": row})
@@ -187,7 +190,7 @@ RESPONSE = BenchTask(
     items=reply_items,
     samples=samples,
     solver=_solver,
-    scorer=lambda setup: reply_scorer(setup.judge),
+    scorer=lambda setup: reply_scorer(setup.judge, setup.bertscore),
     blank=blank,
     metrics=metrics,
     prompts=prompts,
