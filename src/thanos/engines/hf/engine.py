@@ -54,9 +54,24 @@ class TransformersEngine:
         Raises:
             EngineError: if there is no such model or adapter, or it doesn't load.
         """
-        self.name = f"hf/{model}" + (f"+{adapter}" if adapter else "")
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._tokenizer, self._model = load(model, adapter, self._device)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        tokenizer, weights = load(model, adapter, device)
+        self._set_up(f"hf/{model}" + (f"+{adapter}" if adapter else ""), tokenizer, weights, batch_size)
+        self._graphs = GraphSteps.fits(weights)
+        if self._graphs:
+            use_grouped_attention(weights)
+
+    @classmethod
+    def around(cls, name: str, tokenizer: Any, model: Any, batch_size: int | None = None) -> "TransformersEngine":
+        """An engine on a model that is at hand, e.g. in the middle of its training; the model stays as it is."""
+        engine = cls.__new__(cls)
+        engine._set_up(name, tokenizer, model, batch_size)
+        engine._graphs = False
+        return engine
+
+    def _set_up(self, name: str, tokenizer: Any, model: Any, batch_size: int | None) -> None:
+        self.name, self._tokenizer, self._model = name, tokenizer, model
+        self._device = model.device
         self._batch = batch_size or (GPU_BATCH if self._device.type == "cuda" else CPU_BATCH)
         self.context_window = getattr(self._model.config, "max_position_embeddings", None)
         end = self._model.generation_config.eos_token_id
@@ -65,9 +80,6 @@ class TransformersEngine:
             [e for e in (*ends, self._tokenizer.eos_token_id) if e is not None], device=self._device
         )
         self._pad = self._tokenizer.pad_token_id if self._tokenizer.pad_token_id is not None else int(self._ends[0])
-        self._graphs = GraphSteps.fits(self._model)
-        if self._graphs:
-            use_grouped_attention(self._model)
         self._steps: GraphSteps | None = None
         self._head: tuple[list[int], Any] = ([], None)
         self._tries: dict[Choices, tuple[list[int], list[int], ChoiceTrie]] = {}

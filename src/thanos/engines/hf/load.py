@@ -15,19 +15,45 @@ def load(model: str, adapter: str | None, device: torch.device) -> tuple[Any, An
     Raises:
         EngineError: if either can't be found or doesn't load.
     """
-    path = Path(model)
-    where: dict[str, Any] = {"pretrained_model_name_or_path": model}
-    if path.suffix == ".gguf":
-        where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    try:
-        tokenizer = gguf_tokenizer(path) if path.suffix == ".gguf" else AutoTokenizer.from_pretrained(**where)
-        weights = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype, attn_implementation="sdpa")
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise EngineError(f"can't load hf/{model}: {_first_line(error)}") from None
+    tokenizer = load_tokenizer(model)
+    weights = load_weights(model, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32)
     if adapter:
         weights = _with_adapter(weights, adapter)
     return tokenizer, weights.to(device).eval()
+
+
+def load_tokenizer(model: str) -> Any:
+    """The tokenizer of a hub id, a folder, a GGUF file, or of "embedded". Raises as `load`."""
+    path = _gguf_file(model)
+    try:
+        return gguf_tokenizer(path) if path else AutoTokenizer.from_pretrained(model)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise EngineError(f"can't load hf/{model}: {_first_line(error)}") from None
+
+
+def load_weights(model: str, **how: Any) -> Any:
+    """The weights of whatever `load_tokenizer` takes. Raises as `load`.
+
+    Args:
+        model: See `load_tokenizer`.
+        **how: More arguments of transformers' `from_pretrained`, e.g. dtype.
+    """
+    path = _gguf_file(model)
+    where: dict[str, Any] = {"pretrained_model_name_or_path": model}
+    if path:
+        where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    try:
+        return AutoModelForCausalLM.from_pretrained(**where, **how, attn_implementation="sdpa")
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise EngineError(f"can't load hf/{model}: {_first_line(error)}") from None
+
+
+def _gguf_file(model: str) -> Path | None:
+    if model == "embedded":
+        from thanos.engines.embedded.base import base_path
+
+        return base_path()
+    return Path(model) if model.endswith(".gguf") else None
 
 
 def gguf_tokenizer(path: Path) -> Any:
