@@ -81,7 +81,11 @@ def measure_stages(shape: dict, rank: int, tokens: int, device: str, path: Path)
     trained = tokens * 90 // 600
     hidden, head = new(trained, width).requires_grad_(), new(shape["vocab_size"], width)
     labels = torch.randint(0, shape["vocab_size"], (trained,), device=device)
-    note("head, loss and gradient", lambda: token_loss(hidden, head, labels), 4 * trained * head.numel())
+    note(
+        "head, loss and gradient",
+        lambda: token_loss(hidden, head, labels, torch.ones_like(labels, dtype=torch.float32)),
+        4 * trained * head.numel(),
+    )
     parameters = [
         torch.randn(1 << 20, device=device, requires_grad=True) for _ in range(180 if device == "cuda" else 2)
     ]

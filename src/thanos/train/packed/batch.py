@@ -16,6 +16,8 @@ class Example:
     """Token ids, chat template included, up to where the assistant begins to write."""
     completion: list[int]
     """Token ids of the assistant's text and its end token: exactly these are trained."""
+    weight: float = 1.0
+    """How many times its tokens count."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,17 @@ def pack(examples: Sequence[Example]) -> dict[str, Any]:
     The last token of an example predicts nothing, so it isn't among the inputs.
 
     Returns:
-        input_ids and position_ids [1, N], labels [C] (the trained tokens in their order), and the fields of `Layout`.
+        input_ids and position_ids [1, N], labels [C] (the trained tokens in their order), their weights [C], and the
+        fields of `Layout`.
     """
-    ids, positions, labels, keep, starts, tails = [], [], [], [], [0], [0]
+    ids, positions, labels, weights, keep, starts, tails = [], [], [], [], [], [0], [0]
     for example in examples:
         inputs = (example.prompt + example.completion)[:-1]
         first = starts[-1] + len(example.prompt) - 1
         ids += inputs
         positions += range(len(inputs))
         labels += example.completion
+        weights += [example.weight] * len(example.completion)
         starts.append(starts[-1] + len(inputs))
         tails.append(tails[-1] + len(example.completion))
         keep += range(first, starts[-1])
@@ -54,6 +58,7 @@ def pack(examples: Sequence[Example]) -> dict[str, Any]:
         "input_ids": torch.tensor([ids]),
         "position_ids": torch.tensor([positions]),
         "labels": torch.tensor(labels),
+        "weights": torch.tensor(weights),
         "starts": torch.tensor(starts, dtype=torch.int32),
         "longest": max(b - a for a, b in pairwise(starts)),
         "tails": torch.tensor(tails, dtype=torch.int32),

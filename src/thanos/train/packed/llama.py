@@ -75,9 +75,9 @@ class PackedLlama:
         groups.remove(last.qkv)
         self._groups = [*groups, self._last_q, self._last_kv]
 
-    def loss(self, input_ids: Tensor, position_ids: Tensor, labels: Tensor, layout: Layout) -> Tensor:
-        """Sum of the cross-entropies of a packed batch's trained tokens; see `pack` for the arguments."""
-        return token_loss(self.hidden(input_ids, position_ids, layout), self._model.lm_head.weight, labels)
+    def loss(self, input_ids: Tensor, position_ids: Tensor, labels: Tensor, weights: Tensor, layout: Layout) -> Tensor:
+        """Weighted sum of the cross-entropies of a packed batch's trained tokens; see `pack` for the arguments."""
+        return token_loss(self.hidden(input_ids, position_ids, layout), self._model.lm_head.weight, labels, weights)
 
     def hidden(self, input_ids: Tensor, position_ids: Tensor, layout: Layout) -> Tensor:
         """Hidden states [C, width] after the last norm, at the positions that `layout` keeps."""
