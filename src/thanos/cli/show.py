@@ -8,15 +8,23 @@ from thanos.cli.model_options import Adapter, BaseUrl, Model, PromptName
 
 
 def show(
-    file: Annotated[str, typer.Argument(help="As for predict.")],
+    file: Annotated[str, typer.Argument(help="As for predict; with --tokens, a training config.")],
     model: Model = "embedded",
     prompt: PromptName = None,
     context: Annotated[Optional[str], typer.Option(help="Social context of rows that have none.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show the first N rows.")] = 1,
     adapter: Adapter = None,
     base_url: BaseUrl = None,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Every token of training rows, coloured by whether it is trained.")
+    ] = False,
 ) -> None:
     """Print the messages of the first rows of FILE as the model would get them, and their number of tokens."""
+    if tokens:
+        from thanos.cli.training_tokens import show_training_tokens
+
+        show_training_tokens(file, limit)
+        return
     from itertools import islice
 
     from rich.console import Console
@@ -42,13 +50,13 @@ def show(
         for message in fitted.messages:
             console.print(Text(f"--- {message['role']} ---", style="bold dim"))
             console.print(Text(message["content"]))
-        tokens = thanos.engine.count_tokens(fitted.messages)
+        count = thanos.engine.count_tokens(fitted.messages)
         window = thanos.engine.context_window
         cut = (
             f", {fitted.dropped_turns} turns and {fitted.dropped_characters} characters cut" if fitted.truncated else ""
         )
         limit_text = f" of {window}" if window else " (estimated; the server counts its own)"
-        console.print(Text(f"--- {thanos.model}: {tokens} tokens{limit_text}{cut} ---", style="bold dim"))
+        console.print(Text(f"--- {thanos.model}: {count} tokens{limit_text}{cut} ---", style="bold dim"))
     thanos.close()
     if failed:
         raise typer.Exit(1)

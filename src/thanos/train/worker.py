@@ -1,0 +1,26 @@
+"""One of several training processes: python -m thanos.train.worker OUTPUT. `thanos.train.launch` starts them."""
+
+import os
+import sys
+
+from thanos.errors import ThanosError
+
+
+def main(output: str) -> int:
+    """Fit the run whose rows are encoded in the output folder."""
+    from pathlib import Path
+
+    from thanos.train.checkpoints import CONFIG_FILE
+    from thanos.train.fit import fit
+    from thanos.train.read_config import load_config
+
+    try:
+        fit(load_config(str(Path(output) / CONFIG_FILE), ["--output", output]))
+    except ThanosError as error:
+        print(f"thanos: GPU {os.environ['LOCAL_RANK']}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
