@@ -4,7 +4,22 @@ import sys
 
 import typer
 
-from thanos.cli import annotate, bench, chat, data, predict, respond, serve, setup, show, skills, sources, study, turns
+from thanos.cli import (
+    annotate,
+    bench,
+    chat,
+    data,
+    predict,
+    respond,
+    serve,
+    setup,
+    show,
+    skills,
+    sources,
+    study,
+    train,
+    turns,
+)
 
 app = typer.Typer(
     name="thanos",
@@ -24,6 +39,7 @@ app.add_typer(sources.app, name="sources")
 app.command("turns")(turns.turns)
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(data.app, name="data")
+app.command("train", context_settings={"ignore_unknown_options": True, "help_option_names": []})(train.train)
 app.add_typer(study.app, name="study")
 app.add_typer(bench.app, name="bench")
 
