@@ -6,7 +6,16 @@ from typing import Annotated, Optional
 import typer
 
 from thanos.cli.model_options import Adapter, Model, PromptName, Timeout
-from thanos.cli.responder_options import Arm, PlannerUrl, ResponderName, ResponderUrl, Temperature
+from thanos.cli.responder_options import (
+    Arm,
+    Mode,
+    PlannerUrl,
+    ReplyTokens,
+    ResponderName,
+    ResponderUrl,
+    Seed,
+    Temperature,
+)
 
 
 def chat(
@@ -14,7 +23,7 @@ def chat(
     arm: Arm = "both",
     model: Model = "embedded",
     prompt: PromptName = None,
-    mode: Annotated[str, typer.Option(help="explain: think, then choose. direct: choose at once.")] = "explain",
+    mode: Mode = "explain",
     context: Annotated[Optional[str], typer.Option(help="What is known of the speakers and the situation.")] = None,
     you: Annotated[str, typer.Option(help="Your name.")] = "User",
     other: Annotated[str, typer.Option(help="The name of who answers.")] = "Assistant",
@@ -25,9 +34,9 @@ def chat(
     new: Annotated[
         bool, typer.Option("--new", help="Begin another conversation; the file keeps the last one.")
     ] = False,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of a reply.")] = 160,
+    max_tokens: ReplyTokens = 160,
     temperature: Temperature = 0.0,
-    seed: Annotated[int, typer.Option(help="Seeds the sampling.")] = 0,
+    seed: Seed = 0,
     base_url: PlannerUrl = None,
     responder_base_url: ResponderUrl = None,
     adapter: Adapter = None,

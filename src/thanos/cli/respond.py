@@ -6,7 +6,16 @@ from typing import Annotated, Optional
 import typer
 
 from thanos.cli.model_options import Adapter, BatchSize, Concurrency, Model, PromptName, Retries, Timeout
-from thanos.cli.responder_options import Arm, PlannerUrl, ResponderName, ResponderUrl, Temperature
+from thanos.cli.responder_options import (
+    Arm,
+    Mode,
+    PlannerUrl,
+    ReplyTokens,
+    ResponderName,
+    ResponderUrl,
+    Seed,
+    Temperature,
+)
 
 
 def respond(
@@ -18,12 +27,12 @@ def respond(
     arm: Arm = "both",
     model: Model = "embedded",
     prompt: PromptName = None,
-    mode: Annotated[str, typer.Option(help="explain: think, then choose. direct: choose at once.")] = "explain",
+    mode: Mode = "explain",
     context: Annotated[Optional[str], typer.Option(help="Social context of rows that have none.")] = None,
     speaker: Annotated[Optional[str], typer.Option(help="Who answers. Default: whoever spoke before the last.")] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of a reply.")] = 160,
+    max_tokens: ReplyTokens = 160,
     temperature: Temperature = 0.0,
-    seed: Annotated[int, typer.Option(help="Seeds the sampling.")] = 0,
+    seed: Seed = 0,
     base_url: PlannerUrl = None,
     responder_base_url: ResponderUrl = None,
     adapter: Adapter = None,
