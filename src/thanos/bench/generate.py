@@ -18,8 +18,10 @@ from thanos.bench.models.inspect_model import engine_failure
 from thanos.bench.tasks.task import BenchTask, Setup
 from thanos.errors import ThanosError
 
-WRITTEN_TOGETHER = 16
-"""Finished samples between two writes of the log: the most that a kill can cost."""
+LEAST_TOGETHER = 8
+MOST_WRITES = 25
+"""Finished samples are written when there are 8 of them, or 1 in 25 of all: inspect writes the whole log anew each time,
+so that writing them one by one would take longer than the samples themselves. It's what a kill can cost."""
 
 _advance: ContextVar[Callable[[], None]] = ContextVar("advance")
 
@@ -49,6 +51,7 @@ def generate_log(
 
     Raises:
         ThanosError: if the model can't answer anything, or inspect refuses the run.
+        KeyboardInterrupt: after Ctrl-C, when what is finished is in the log.
     """
     inspect_task = Task(
         dataset=MemoryDataset(samples, name=task.name),
@@ -69,7 +72,8 @@ def generate_log(
                 retry_immediate=False,
                 continue_on_fail=True,
                 log_format="eval",
-                log_buffer=WRITTEN_TOGETHER,
+                log_buffer=max(LEAST_TOGETHER, len(samples) * setup.seeds // MOST_WRITES),
+                max_samples=model.api.max_connections(),
                 log_realtime=False,
                 log_images=False,
                 log_level="error",
@@ -88,7 +92,6 @@ def generate_log(
 
 
 def _finished(logs: list[EvalLog]) -> Path:
-    [log] = logs
-    if log.status == "cancelled":
-        raise KeyboardInterrupt
-    return Path(log.location.removeprefix("file://"))
+    if not logs or logs[0].status == "cancelled":
+        raise KeyboardInterrupt  # inspect has caught it, to finish its log
+    return Path(logs[0].location.removeprefix("file://"))

@@ -1,9 +1,14 @@
 """What `thanos bench <task>` does and prints."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import typer
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def run_tasks(
@@ -50,6 +55,10 @@ def run_tasks(
                 raise
             typer.echo(f"thanos: {name} passed over: {reason}", err=True)
             continue
+        except KeyboardInterrupt:
+            typer.echo("thanos: stopped; the same command goes on", err=True)
+            sys.stdout.flush()
+            os._exit(STOPPED)  # threads that still wait for a stalled server mustn't hold the exit up
         print_result(result.folder, result.metrics)
         write_report([result.folder], result.folder / "report.html")
         done += 1
