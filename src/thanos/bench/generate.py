@@ -20,7 +20,7 @@ from thanos.errors import ThanosError
 
 LEAST_TOGETHER = 8
 MOST_WRITES = 25
-"""Finished samples are written when there are 8 of them, or 1 in 25 of all: inspect writes the whole log anew each time,
+"""Finished samples are written when there are 8 of them, or 1 in 25 of all: inspect writes the whole log each time,
 so that writing them one by one would take longer than the samples themselves. It's what a kill can cost."""
 
 _advance: ContextVar[Callable[[], None]] = ContextVar("advance")
