@@ -9,6 +9,7 @@ from thanos.cli import (
     bench,
     chat,
     data,
+    export,
     predict,
     respond,
     serve,
@@ -40,6 +41,7 @@ app.command("turns")(turns.turns)
 app.add_typer(annotate.app, name="annotate")
 app.add_typer(data.app, name="data")
 app.command("train", context_settings={"ignore_unknown_options": True, "help_option_names": []})(train.train)
+app.command("export")(export.export)
 app.add_typer(study.app, name="study")
 app.add_typer(bench.app, name="bench")
 
