@@ -29,7 +29,7 @@ def main() -> None:
         f"{processor()}, {args.threads} threads, {len(requests)} prompts, at most {NEW_TOKENS} new tokens", flush=True
     )
     for name, run in (
-        ("onnxruntime, 16 rows", lambda: through_engine("embedded", requests)),
+        ("onnxruntime, 16 rows", lambda: through_engine("embedded/base", requests)),
         ("llama.cpp server, 1 slot", lambda: through_llama_server(requests, 1, args.threads)),
         ("llama.cpp server, 16 slots", lambda: through_llama_server(requests, 16, args.threads)),
         ("transformers, batches of 8", lambda: through_engine(f"hf/{base_path()}", requests)),
@@ -86,7 +86,7 @@ def through_llama_server(requests, slots: int, threads: int) -> tuple[float, flo
 
 def compare_skills(requests) -> None:
     """How often the 8-bit engine and float32 transformers choose the same skill, without and with an explanation."""
-    ours, theirs = load_engine("embedded"), load_engine(f"hf/{base_path()}")
+    ours, theirs = load_engine("embedded/base"), load_engine(f"hf/{base_path()}")
     for mode, tokens in (("direct", 0), ("explain", NEW_TOKENS)):
         asked = [replace(request, max_tokens=tokens, choices=SKILL_CHOICES) for request in requests]
         mine = {result.key: result.choice for result in ours.generate(asked)}

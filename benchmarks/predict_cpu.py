@@ -64,12 +64,13 @@ def time_embedded(requests) -> list[tuple[str, float, float]]:
     from thanos.predict.request import SKILL_CHOICES
 
     out = []
-    for name, choices, options in (
-        ("embedded, one by one", None, {"batch_size": 1}),
-        ("embedded", None, {}),
-        ("embedded, predict", SKILL_CHOICES, {}),
+    for name, model, choices, options in (
+        ("embedded/base, one by one", "embedded/base", None, {"batch_size": 1}),
+        ("embedded/base", "embedded/base", None, {}),
+        ("embedded/base, predict", "embedded/base", SKILL_CHOICES, {}),
+        ("embedded, predict", "embedded", SKILL_CHOICES, {}),
     ):
-        engine = load_engine("embedded", **options)
+        engine = load_engine(model, **options)
         next(engine.generate(requests[:1]))
         started = time.perf_counter()
         results = list(engine.generate(replace(request, choices=choices) for request in requests))
