@@ -191,7 +191,9 @@ def timed(step, batches: list[list[Example]]) -> dict:
 
 
 def trl_defaults(args: argparse.Namespace, rows: int) -> dict:
-    """SFTTrainer with a LoraConfig and nothing else chosen, but for what keeps files and reports away."""
+    """SFTTrainer with a LoraConfig and nothing else chosen, but for what keeps files and reports away.
+
+    Rows that are tokenised already lose its default for prompts with completions, to train completions alone."""
     from datasets import Dataset
     from peft import LoraConfig
     from random_llama import make_tokenizer
@@ -212,7 +214,7 @@ def trl_defaults(args: argparse.Namespace, rows: int) -> dict:
             times.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory() as folder:
-        config = SFTConfig(folder, max_steps=steps, report_to="none", save_strategy="no", disable_tqdm=True, use_cpu=DEVICE == "cpu")  # fmt: skip
+        config = SFTConfig(folder, max_steps=steps, completion_only_loss=True, report_to="none", save_strategy="no", disable_tqdm=True, use_cpu=DEVICE == "cpu")  # fmt: skip
         trainer = SFTTrainer(
             make_base(args), config, train_dataset=Dataset.from_dict(table), peft_config=lora_config(0.0, LoraConfig),
             processing_class=make_tokenizer(SHAPES[args.shape]["vocab_size"]), callbacks=[Clock()],

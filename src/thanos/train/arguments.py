@@ -45,8 +45,7 @@ def trainer_arguments(config: TrainConfig, *, gpu: bool, packed: bool) -> dict[s
         "eval_steps": evaluate,
         "save_strategy": "steps",
         "save_steps": evaluate,
-        "save_total_limit": config.keep,
-        "load_best_model_at_end": True,
+        "save_total_limit": config.keep + 1,  # the best is one of them
         "metric_for_best_model": "skill_accuracy",
         "greater_is_better": True,
         "logging_steps": max(1, evaluate // LOSSES_BETWEEN_EVALUATIONS),

@@ -22,6 +22,18 @@ def newest_checkpoint(output: Path) -> Path | None:
     return next((folder for folder in found if _is_whole(folder)), None)
 
 
+def read_state(checkpoint: Path) -> Any:
+    """The trainer's state at a checkpoint."""
+    from transformers import TrainerState
+
+    return TrainerState.load_from_json(str(checkpoint / STATE_FILE))
+
+
+def is_finished(state: Any) -> bool:
+    """True if there is no step left to do."""
+    return state.global_step >= state.max_steps
+
+
 def claim_output(config: TrainConfig) -> None:
     """Write the configuration into the output folder, or see that the one there is the same run's.
 

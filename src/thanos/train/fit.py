@@ -1,6 +1,5 @@
 """Fit a model to rows that are encoded: train, evaluate, checkpoint, and save the best."""
 
-import json
 import logging
 import os
 import warnings
@@ -14,28 +13,30 @@ from thanos.prompts import load_prompt
 from thanos.train.accuracy import SkillAccuracy
 from thanos.train.arguments import trainer_arguments
 from thanos.train.batches import CollatePadded, collate_packed
-from thanos.train.card import write_card
-from thanos.train.checkpoints import newest_checkpoint
+from thanos.train.checkpoints import is_finished, newest_checkpoint, read_state
 from thanos.train.config import TrainConfig
-from thanos.train.curves import draw_curves
 from thanos.train.dataset import read_dataset
-from thanos.train.model import training_model, training_tokenizer
+from thanos.train.finish import finish
+from thanos.train.model import training_model
 from thanos.train.report import RunReport
-from thanos.train.run import TOKENS, read_counts, validation_sample
-
-HISTORY_FILE = "history.json"
+from thanos.train.run import TOKENS, validation_sample
 
 
-def fit(config: TrainConfig) -> None:
+def fit(config: TrainConfig, tokenizer: Any) -> None:
     """Train from the newest checkpoint on, and leave the best weights, card and curves in the output folder.
+
+    Args:
+        tokenizer: The base's; see `training_tokenizer`.
 
     Raises:
         ThanosError: if the base or the adapter can't be had, memory runs out, or a checkpoint doesn't fit.
     """
     _quiet()
-    tokenizer = training_tokenizer(config.base)
     rows = validation_sample(config)
     checkpoint = newest_checkpoint(config.output)
+    if checkpoint and is_finished(state := read_state(checkpoint)):
+        finish(config, tokenizer, state, len(rows))
+        return
     try:
         trainer = make_trainer(config, tokenizer)
         accuracy = SkillAccuracy(
@@ -54,7 +55,8 @@ def fit(config: TrainConfig) -> None:
         raise ThanosError(
             f"{checkpoint} is of another base than {config.base}: its weights have other sizes; give another output"
         ) from None
-    _save(config, trainer, tokenizer, len(rows))
+    if trainer.is_world_process_zero():
+        finish(config, tokenizer, trainer.state, len(rows))
 
 
 def make_trainer(config: TrainConfig, tokenizer: Any) -> Any:
@@ -85,17 +87,6 @@ def make_trainer(config: TrainConfig, tokenizer: Any) -> Any:
         checkpointing=config.checkpointing,
         **common,
     )
-
-
-def _save(config: TrainConfig, trainer: Any, tokenizer: Any, eval_rows: int) -> None:
-    trainer.save_model(str(config.output))  # the best: the trainer has loaded it
-    if not trainer.is_world_process_zero():
-        return
-    tokenizer.save_pretrained(config.output)
-    history = trainer.state.log_history
-    (config.output / HISTORY_FILE).write_text(json.dumps(history, indent=1))
-    draw_curves(history, config.output / "curves.png", f"{config.output.name}: {config.method}")
-    write_card(config, read_counts(config), eval_rows, history)
 
 
 def _out_of_memory(config: TrainConfig) -> str:

@@ -47,7 +47,12 @@ def training_model(config: TrainConfig, device: torch.device) -> Any:
     model.config.use_cache = False
     if config.tune == "full":
         return model
-    return _earlier_adapter(model, config) if config.adapter else _fresh_adapter(model, config)
+    tuned = _earlier_adapter(model, config) if config.adapter else _fresh_adapter(model, config)
+    if config.base == "embedded":
+        # PEFT would ask the hub about a base of that name at every checkpoint; it's written at the end.
+        for adapter in tuned.peft_config.values():
+            adapter.base_model_name_or_path = None
+    return tuned
 
 
 def check_adapter(config: TrainConfig) -> None:
@@ -85,12 +90,9 @@ def _fresh_adapter(model: Any, config: TrainConfig) -> Any:
     )
     torch.manual_seed(config.seed)
     try:
-        tuned = get_peft_model(model, lora)
+        return get_peft_model(model, lora)
     except ValueError as error:
         raise ThanosError(f"can't add low-rank layers to {config.base}: {str(error).splitlines()[0]}") from None
-    # What the base is called, wherever its file lies here.
-    tuned.peft_config["default"].base_model_name_or_path = config.base
-    return tuned
 
 
 def _earlier_adapter(model: Any, config: TrainConfig) -> Any:

@@ -32,18 +32,19 @@ def train(config: TrainConfig) -> None:
     check_gpus(config)
     check_adapter(config)
     claim_output(config)
-    prepare(config)
+    tokenizer = training_tokenizer(config.base)
+    prepare(config, tokenizer)
     if config.gpus > 1:
         fit_on_gpus(config)
     else:
         from thanos.train.fit import fit
 
-        fit(config)
+        fit(config, tokenizer)
 
 
-def prepare(config: TrainConfig) -> Counts:
+def prepare(config: TrainConfig, tokenizer: Any) -> Counts:
     """Encode the rows into the output folder."""
-    encoder = Encoder(training_tokenizer(config.base), load_prompt(config.prompt), config.max_tokens)
+    encoder = Encoder(tokenizer, load_prompt(config.prompt), config.max_tokens)
     folder = config.output / TOKENS
     counts = _encode(config, encoder, training_rows(config.train, config.also_share), config.train, folder / "train")
     _encode(config, encoder, validation_sample(config), config.validation, folder / "validation")

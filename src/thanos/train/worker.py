@@ -12,10 +12,12 @@ def main(output: str) -> int:
 
     from thanos.train.checkpoints import CONFIG_FILE
     from thanos.train.fit import fit
+    from thanos.train.model import training_tokenizer
     from thanos.train.read_config import load_config
 
     try:
-        fit(load_config(str(Path(output) / CONFIG_FILE), ["--output", output]))
+        config = load_config(str(Path(output) / CONFIG_FILE), ["--output", output])
+        fit(config, training_tokenizer(config.base))
     except ThanosError as error:
         print(f"thanos: GPU {os.environ['LOCAL_RANK']}: {error}", file=sys.stderr)
         return 2

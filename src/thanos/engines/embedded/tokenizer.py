@@ -1,5 +1,6 @@
 """The base's tokenizer, built from the GGUF file's metadata alone."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import gguf
@@ -23,7 +24,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
     Raises:
         EngineError: for another kind of tokenizer.
     """
-    fields = gguf.GGUFReader(str(path)).fields
+    fields = gguf_fields(path)
     kind = fields["tokenizer.ggml.model"].contents(), fields["tokenizer.ggml.pre"].contents()
     if kind != ("gpt2", "smollm"):
         raise EngineError(f"{path.name}: unknown tokenizer {kind}")
@@ -42,3 +43,13 @@ def read_tokenizer(path: Path) -> Tokenizer:
     special = [token for token, kind in zip(tokens, types, strict=True) if kind in (CONTROL, USER_DEFINED)]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     return tokenizer
+
+
+def gguf_fields(path: Path) -> dict[str, gguf.ReaderField]:
+    """The metadata of a GGUF file; reading it takes seconds, so it's kept."""
+    return _fields(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _fields(path: Path, written: int) -> dict[str, gguf.ReaderField]:
+    return gguf.GGUFReader(str(path)).fields

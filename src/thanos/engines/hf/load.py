@@ -43,9 +43,14 @@ def load_weights(model: str, **how: Any) -> Any:
     if path:
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
     try:
-        return AutoModelForCausalLM.from_pretrained(**where, **how, attn_implementation="sdpa")
+        weights = AutoModelForCausalLM.from_pretrained(**where, **how, attn_implementation="sdpa")
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise EngineError(f"can't load hf/{model}: {_first_line(error)}") from None
+    if path:
+        # They are dequantised, but marked as quantised: that would keep them from being trained, and go into a config.
+        weights.hf_quantizer, weights.is_quantized = None, False
+        del weights.config.quantization_config
+    return weights
 
 
 def _gguf_file(model: str) -> Path | None:
@@ -58,11 +63,9 @@ def _gguf_file(model: str) -> Path | None:
 
 def gguf_tokenizer(path: Path) -> Any:
     """The embedded model's own tokenizer: transformers' conversion loses the rule that cuts numbers into digits."""
-    import gguf
+    from thanos.engines.embedded.tokenizer import gguf_fields, read_tokenizer
 
-    from thanos.engines.embedded.tokenizer import read_tokenizer
-
-    fields = gguf.GGUFReader(str(path)).fields
+    fields = gguf_fields(path)
     tokens = fields["tokenizer.ggml.tokens"].contents()
     end = tokens[fields["tokenizer.ggml.eos_token_id"].contents()]
     return PreTrainedTokenizerFast(
