@@ -28,7 +28,7 @@ from thanos.export.adapter import with_adapter  # noqa: E402
 from thanos.export.agreement import Agreement, Answer  # noqa: E402
 from thanos.export.check_rows import default_rows, draw_rows  # noqa: E402
 from thanos.export.gguf_file import TYPES  # noqa: E402
-from thanos.export.tensors import open_tensors  # noqa: E402
+from thanos.export.tensors import gguf_reader, open_tensors  # noqa: E402
 from thanos.prompts import load_prompt  # noqa: E402
 from thanos.skills import Skill  # noqa: E402
 
@@ -277,7 +277,7 @@ def test_gguf_of_other_tokenizers_and_shapes(tmp_path, cut):
     path = write_only(folder, "gguf", tmp_path / "out.gguf", "f32")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     same_as_transformers(path, AutoModelForCausalLM.from_pretrained(folder), tokenizer, atol=2e-2)
-    fields = gguf.GGUFReader(str(path)).fields
+    fields = gguf_reader(path).fields
     assert fields["tokenizer.ggml.pre"].contents() == cut
     assert fields["tokenizer.ggml.add_bos_token"].contents() == (cut == "llama-bpe")
     assert len(fields["tokenizer.ggml.tokens"].contents()) == 2080
@@ -304,7 +304,7 @@ def test_quantised_tensors_are_near_the_model(tuned, tmp_path, quantisation):
         table = "embed" in name and allowed[quantisation] > allowed["q8_0"]
         most = 0 if exact else allowed["q8_0" if table else quantisation]
         assert np.linalg.norm(ours - theirs) <= most * np.linalg.norm(ours), name
-    kinds = {tensor.tensor_type for tensor in gguf.GGUFReader(str(path)).tensors if len(tensor.shape) > 1}
+    kinds = {tensor.tensor_type for tensor in gguf_reader(path).tensors if len(tensor.shape) > 1}
     assert TYPES[quantisation][0] in kinds
 
 
@@ -337,7 +337,7 @@ def test_embedded_base_as_gguf_and_as_tuning_file(tmp_path):
     for name, delta in deltas.items():
         wanted = before.read(name) + delta
         assert np.linalg.norm(after.read(name) - wanted) < 1e-3 * np.linalg.norm(wanted)
-    fields, theirs = (gguf.GGUFReader(str(p)).fields for p in (path, base_path()))
+    fields, theirs = (gguf_reader(p).fields for p in (path, base_path()))
     for name in theirs:
         if not name.startswith("GGUF.") and name != "general.file_type":
             assert fields[name].contents() == theirs[name].contents(), name

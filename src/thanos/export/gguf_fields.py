@@ -8,6 +8,7 @@ import gguf
 from gguf import TokenType
 
 from thanos.export.gguf_words import words_rule
+from thanos.export.tensors import gguf_reader
 
 OWN = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", gguf.Keys.General.ARCHITECTURE)
 """Fields that the writer sets."""
@@ -16,7 +17,7 @@ SET_ANEW = (gguf.Keys.General.FILE_TYPE, gguf.Keys.General.QUANTIZATION_VERSION)
 
 def copy_fields(writer: gguf.GGUFWriter, base: Path) -> None:
     """Take over the fields of a GGUF file, its tokenizer and chat template included."""
-    for name, field in gguf.GGUFReader(str(base)).fields.items():
+    for name, field in gguf_reader(base).fields.items():
         if name not in OWN and name not in SET_ANEW:
             kind, *of = field.types
             writer.add_key_value(name, field.contents(), kind, of[0] if of else None)

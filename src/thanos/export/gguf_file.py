@@ -13,7 +13,7 @@ from thanos.errors import ThanosError
 from thanos.export.gguf_fields import add_model_fields, add_tokenizer_fields, copy_fields
 from thanos.export.llama_names import Heads, gguf_name, llama_cpp_rows
 from thanos.export.rope import frequency_factors
-from thanos.export.tensors import Tensors
+from thanos.export.tensors import Tensors, gguf_reader
 
 TYPES = {
     "q8_0": (Type.Q8_0, FileType.MOSTLY_Q8_0),
@@ -112,7 +112,7 @@ def _announce(writer: gguf.GGUFWriter, name: str, shape: tuple[int, ...], kind: 
 def _extra_tensors(config: Any, files: Path) -> Iterator[tuple[str, np.ndarray]]:
     """How rotary frequencies are stretched, where they are."""
     if files.suffix == ".gguf":
-        for tensor in gguf.GGUFReader(str(files)).tensors:
+        for tensor in gguf_reader(files).tensors:
             if tensor.name == ROPE_FREQUENCIES:
                 yield ROPE_FREQUENCIES, np.asarray(tensor.data, np.float32)
     elif (factors := frequency_factors(config)) is not None:

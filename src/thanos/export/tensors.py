@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import gguf
@@ -30,6 +31,23 @@ def open_tensors(files: Path) -> Tensors:
         ThanosError: if it holds no such thing.
     """
     return _open_gguf(files) if files.suffix == ".gguf" else _open_folder(files)
+
+
+def gguf_reader(path: Path) -> gguf.GGUFReader:
+    """An open GGUF file. Reading its fields takes seconds, so the last two are kept.
+
+    Raises:
+        ThanosError: if it can't be read.
+    """
+    try:
+        return _reader(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError) as error:
+        raise ThanosError(f"can't read {path}: {error}") from None
+
+
+@lru_cache(maxsize=2)
+def _reader(path: Path, written: int) -> gguf.GGUFReader:
+    return gguf.GGUFReader(str(path))
 
 
 def read_array(path: Path, name: str) -> np.ndarray:
@@ -64,10 +82,7 @@ def _open_folder(folder: Path) -> Tensors:
 
 
 def _open_gguf(path: Path) -> Tensors:
-    try:
-        reader = gguf.GGUFReader(str(path))
-    except (OSError, ValueError) as error:
-        raise ThanosError(f"can't read {path}: {error}") from None
+    reader = gguf_reader(path)
     architecture = reader.fields["general.architecture"].contents()
     if architecture != "llama":
         raise ThanosError(f"{path} has the architecture {architecture}; a GGUF base must be a llama model")
