@@ -280,6 +280,7 @@ def test_gguf_of_other_tokenizers_and_shapes(tmp_path, cut):
     fields = gguf_reader(path).fields
     assert fields["tokenizer.ggml.pre"].contents() == cut
     assert fields["tokenizer.ggml.add_bos_token"].contents() == (cut == "llama-bpe")
+    assert fields["tokenizer.ggml.bos_token_id"].contents() == tokenizer.bos_token_id
     assert len(fields["tokenizer.ggml.tokens"].contents()) == 2080
 
 
@@ -378,6 +379,9 @@ def test_figures_of_an_agreement():
     assert figures["rate"] == 5 / 8 and figures["low"] < 5 / 8 < figures["high"]
     assert figures["no_skill"] == {"model": 4, "export": 3}
     assert Agreement([(silent, silent)]).as_json()["rate"] is None
+    for other, share in ((ask, 1.0), (care, 0.0)):
+        figures = Agreement([(ask, other)] * 15).as_json()
+        assert share in (figures["low"], figures["high"]) and 0 <= figures["low"] < figures["high"] <= 1
 
 
 def test_a_report_in_words():
@@ -471,6 +475,20 @@ def test_what_cannot_be_exported(tuned, adapter, rows, tmp_path):
     refused("no file .*base.gguf, the base of", adapter, "hf", out, rows, base=str(tmp_path / "base.gguf"))
     (tmp_path / "there").mkdir()
     refused("there exists: give another -o", adapter, "hf", tmp_path / "there", rows)
+
+
+def test_a_base_that_the_hub_does_not_give(adapter, rows, tmp_path, monkeypatch):
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    refused(
+        "can't get nobody/nothing, the base of .*; give --base",
+        adapter,
+        "hf",
+        tmp_path / "out",
+        rows,
+        base="nobody/nothing",
+    )
 
 
 def test_an_adapter_of_another_base(tuned, adapter, rows, place, tmp_path):

@@ -23,9 +23,11 @@ def copy_fields(writer: gguf.GGUFWriter, base: Path) -> None:
             writer.add_key_value(name, field.contents(), kind, of[0] if of else None)
 
 
-def add_model_fields(writer: gguf.GGUFWriter, config: Any) -> None:
-    """Sizes and constants of a llama model."""
+def add_model_fields(writer: gguf.GGUFWriter, config: Any, name: str) -> None:
+    """Name, sizes and constants of a llama model."""
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    writer.add_type(gguf.GGUFType.MODEL)
+    writer.add_name(name)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
@@ -40,11 +42,12 @@ def add_model_fields(writer: gguf.GGUFWriter, config: Any) -> None:
     writer.add_vocab_size(config.vocab_size)
 
 
-def add_tokenizer_fields(writer: gguf.GGUFWriter, tokenizer: Any, rows: int) -> None:
+def add_tokenizer_fields(writer: gguf.GGUFWriter, tokenizer: Any, config: Any, rows: int) -> None:
     """A byte-level BPE tokenizer: tokens, merges, rules, special tokens and chat template.
 
     Args:
         tokenizer: A transformers tokenizer.
+        config: The model's, for special tokens that the tokenizer doesn't name.
         rows: Of the table of tokens; those beyond the tokenizer's are filled up as unused.
 
     Raises:
@@ -57,6 +60,7 @@ def add_tokenizer_fields(writer: gguf.GGUFWriter, tokenizer: Any, rows: int) -> 
     writer.add_token_types(types)
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
+        config.save_pretrained(folder)
         special = gguf.SpecialVocab(folder, load_merges=True)
     begins = tokenizer("x")["input_ids"][:1] == [tokenizer.bos_token_id]
     special.add_special_token = {"bos": begins, "eos": False}

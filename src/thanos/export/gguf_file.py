@@ -67,8 +67,8 @@ def write_gguf(
     if files.suffix == ".gguf":
         copy_fields(writer, files)
     else:
-        add_model_fields(writer, config)
-        add_tokenizer_fields(writer, tokenizer, tensors.shapes[VOCABULARY[0]][0])
+        add_model_fields(writer, config, files.name)
+        add_tokenizer_fields(writer, tokenizer, config, tensors.shapes[VOCABULARY[0]][0])
     writer.add_file_type(file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     names = [name for name in tensors.shapes if not (config.tie_word_embeddings and name == "lm_head.weight")]
