@@ -1,6 +1,9 @@
 """Training tokens per second on one GPU: ours against the original's recipe and TRL's defaults, in one run.
 
 python benchmarks/train_gpu.py [--rows 48] [--steps 12] [--output table.json] [--profile FOLDER]
+torchrun --nproc-per-node 2 benchmarks/train_gpu.py --only trainer    # both GPUs; with 1 it's one of them
+
+"ours" is a plain loop over the packed step, "trainer" what `thanos train` runs.
 
 Random weights in the shape of Llama-3.2-1B (speed doesn't depend on them), LoRA r=256 on all seven linear layers,
 sequences of 300 to 900 random tokens of which the last 90 are trained. All ways see the same sequences; only real
@@ -11,26 +14,30 @@ the measured rate of a large matrix product.
 import argparse
 import gc
 import json
+import os
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
 
 import torch
 from random_llama import SHAPES
-from train_stages import measure_stages, profile_step
-from transformers import LlamaConfig, LlamaForCausalLM
+from train_stages import measure_stages
+from train_ways import (
+    COMPLETION,
+    DEVICE,
+    RANK,
+    check,
+    make_examples,
+    original,
+    ours,
+    synchronise,
+    trainer,
+    trl_defaults,
+)
 
-from thanos.train.packed.batch import Example, Layout, pack
-from thanos.train.packed.llama import PackedLlama
-
-LENGTHS, COMPLETION = (300, 900), 90
-RANK = 256
+LENGTHS = (300, 900)
 BASELINE_ROWS = 8
-WARM_UP = 4
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 def main() -> None:
@@ -39,14 +46,22 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--shape", default="llama-3.2-1b", choices=SHAPES)
     parser.add_argument("--lengths", type=int, nargs=2, default=LENGTHS)
-    parser.add_argument("--only", default="floor,check,ours,trl,original,stages")
+    parser.add_argument("--only", default="floor,check,ours,trainer,trl,original,stages")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--profile", type=Path, help="folder for the kernels of a step and the times of its stages")
     args = parser.parse_args()
     table = []
-    ways = {"floor": floor, "check": check, "ours": ours, "original": original, "trl": trl_defaults, "stages": stages}
+    ways = {
+        "floor": floor,
+        "check": check,
+        "ours": ours,
+        "trainer": trainer,
+        "original": original,
+        "trl": trl_defaults,
+        "stages": stages,
+    }
     for name in args.only.split(","):
-        for rows in map(int, args.rows.split(",")) if name == "ours" else [BASELINE_ROWS]:
+        for rows in map(int, args.rows.split(",")) if name in ("ours", "trainer") else [BASELINE_ROWS]:
             started = time.perf_counter()
             try:
                 entry = {"what": name, "rows": rows, **ways[name](args, rows)}
@@ -62,178 +77,8 @@ def main() -> None:
             if DEVICE == "cuda":
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
-    report(table)
-
-
-def make_examples(args: argparse.Namespace, n: int) -> list[Example]:
-    generator = torch.Generator().manual_seed(0)
-    vocabulary = SHAPES[args.shape]["vocab_size"]
-    draw = lambda count: torch.randint(0, vocabulary, (count,), generator=generator).tolist()
-    lengths = torch.randint(args.lengths[0], args.lengths[1] + 1, (n,), generator=generator).tolist()
-    return [Example(draw(length - COMPLETION), draw(COMPLETION)) for length in lengths]
-
-
-def make_model(args: argparse.Namespace, dropout: float):
-    """The base in bfloat16 with PEFT's adapters, which it keeps in float32."""
-    from peft import LoraConfig, get_peft_model
-
-    torch.manual_seed(0)
-    return get_peft_model(make_base(args), lora_config(dropout, LoraConfig))
-
-
-def make_base(args: argparse.Namespace) -> LlamaForCausalLM:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        with torch.device(DEVICE):
-            return LlamaForCausalLM(LlamaConfig(**SHAPES[args.shape], attn_implementation="sdpa"))
-    finally:
-        torch.set_default_dtype(before)
-
-
-def lora_config(dropout: float, kind):
-    return kind(r=RANK, lora_alpha=RANK, lora_dropout=dropout, target_modules=LAYERS, task_type="CAUSAL_LM")
-
-
-def ours(args: argparse.Namespace, rows: int) -> dict:
-    model = make_model(args, dropout=0.0)
-    packed = PackedLlama(model.get_base_model())
-    examples = make_examples(args, rows * (WARM_UP + args.steps))
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=DEVICE == "cuda")
-
-    def step(batch: list[Example]) -> torch.Tensor:
-        loss = packed_loss(packed, batch)
-        loss.backward()
-        return finish(model, optimizer, loss)
-
-    entry = timed(step, [examples[i : i + rows] for i in range(0, len(examples), rows)])
-    if args.profile and DEVICE == "cuda":
-        profile_step(lambda: step(examples[:rows]), args.profile / f"kernels-{rows}.txt")
-    return entry
-
-
-def original(args: argparse.Namespace, rows: int) -> dict:
-    """Padded batches of 8, PEFT as it comes, dropout 0.05, logits of every position."""
-    model = make_model(args, dropout=0.05).train()
-    examples = make_examples(args, rows * (WARM_UP + args.steps))
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=DEVICE == "cuda")
-
-    def step(batch: list[Example]) -> torch.Tensor:
-        loss = padded_loss(model, batch)
-        loss.backward()
-        return finish(model, optimizer, loss)
-
-    return timed(step, [examples[i : i + rows] for i in range(0, len(examples), rows)])
-
-
-def packed_loss(packed: PackedLlama, batch: list[Example]) -> torch.Tensor:
-    inputs = {k: v.to(DEVICE) if isinstance(v, torch.Tensor) else v for k, v in pack(batch).items()}
-    layout = Layout(**{k: inputs.pop(k) for k in ("starts", "longest", "tails", "longest_tail", "keep")})
-    return packed.loss(**inputs, layout=layout) / len(inputs["labels"])
-
-
-def padded_loss(model, batch: list[Example]) -> torch.Tensor:
-    longest = max(len(e.prompt + e.completion) for e in batch)
-    fill = lambda ids, value: ids + [value] * (longest - len(ids))
-    ids = [fill(e.prompt + e.completion, 0) for e in batch]
-    labels = [fill([-100] * len(e.prompt) + e.completion, -100) for e in batch]
-    seen = [fill([1] * len(e.prompt + e.completion), 0) for e in batch]
-    names = ("input_ids", "labels", "attention_mask")
-    inputs = {name: torch.tensor(value).to(DEVICE) for name, value in zip(names, (ids, labels, seen), strict=True)}
-    with torch.autocast(DEVICE, dtype=torch.bfloat16):
-        return model(**inputs, use_cache=False).loss
-
-
-def check(args: argparse.Namespace, rows: int) -> dict:
-    """The packed loss and gradients beside those of transformers and PEFT, both in bfloat16."""
-    model = make_model(args, dropout=0.0)
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.01)
-    batch, gradients, losses = make_examples(args, rows), [], []
-    for loss_of in (lambda: padded_loss(model, batch), lambda: packed_loss(PackedLlama(model.get_base_model()), batch)):
-        losses.append(loss_of())
-        losses[-1].backward()
-        gradients.append([p.grad for p in model.parameters() if p.requires_grad])
-        model.zero_grad(set_to_none=True)
-    cosines = [torch.cosine_similarity(a.flatten(), b.flatten(), dim=0).item() for a, b in zip(*gradients, strict=True)]
-    return {"losses": [loss.item() for loss in losses], "least cosine of gradients": min(cosines)}
-
-
-def finish(model, optimizer, loss: torch.Tensor) -> torch.Tensor:
-    torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
-
-
-def timed(step, batches: list[list[Example]]) -> dict:
-    """Run all batches; the first ones warm up."""
-    losses, first = [], time.perf_counter()
-    for n, batch in enumerate(batches):
-        if n == WARM_UP:
-            synchronise()
-            started = time.perf_counter()
-        losses.append(step(batch))
-        if n == 0:
-            synchronise()
-            first = time.perf_counter() - first
-    synchronise()
-    seconds = time.perf_counter() - started
-    tokens = sum(len(e.prompt) + len(e.completion) for batch in batches[WARM_UP:] for e in batch)
-    return {
-        "tokens/s": tokens / seconds,
-        "seconds a step": seconds / (len(batches) - WARM_UP),
-        "memory, GB": peak(),
-        "first step, s": first,
-        "losses": [round(float(loss), 3) for loss in losses[:2] + losses[-1:]],
-    }
-
-
-def trl_defaults(args: argparse.Namespace, rows: int) -> dict:
-    """SFTTrainer with a LoraConfig and nothing else chosen, but for what keeps files and reports away.
-
-    Rows that are tokenised already lose its default for prompts with completions, to train completions alone."""
-    from datasets import Dataset
-    from peft import LoraConfig
-    from random_llama import make_tokenizer
-    from transformers import TrainerCallback
-    from trl import SFTConfig, SFTTrainer
-
-    steps = WARM_UP + args.steps
-    examples = make_examples(args, rows * steps)
-    table = {
-        "input_ids": [e.prompt + e.completion for e in examples],
-        "completion_mask": [[0] * len(e.prompt) + [1] * len(e.completion) for e in examples],
-    }
-    times, tokens = [], []
-
-    class Clock(TrainerCallback):
-        def on_step_end(self, *_, **__):
-            synchronise()
-            times.append(time.perf_counter())
-
-    with tempfile.TemporaryDirectory() as folder:
-        config = SFTConfig(folder, max_steps=steps, completion_only_loss=True, report_to="none", save_strategy="no", disable_tqdm=True, use_cpu=DEVICE == "cpu")  # fmt: skip
-        trainer = SFTTrainer(
-            make_base(args), config, train_dataset=Dataset.from_dict(table), peft_config=lora_config(0.0, LoraConfig),
-            processing_class=make_tokenizer(SHAPES[args.shape]["vocab_size"]), callbacks=[Clock()],
-        )  # fmt: skip
-        plain = trainer.training_step
-
-        def counting(model, inputs, *rest):
-            tokens.append(inputs["attention_mask"].sum())
-            return plain(model, inputs, *rest)
-
-        trainer.training_step = counting
-        trainer.train()
-    seconds = times[-1] - times[WARM_UP - 1]
-    return {
-        "tokens/s": sum(int(n) for n in tokens[WARM_UP:]) / seconds,
-        "seconds a step": seconds / args.steps,
-        "memory, GB": peak(),
-        "losses": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
-    }
+    if int(os.environ.get("RANK", 0)) == 0:
+        report(table)
 
 
 def floor(args: argparse.Namespace, rows: int) -> dict:
@@ -281,15 +126,6 @@ def stages(args: argparse.Namespace, rows: int) -> dict:
     return measure_stages(
         SHAPES[args.shape], RANK, 28800 if DEVICE == "cuda" else 600, DEVICE, args.profile / "stages.txt"
     )
-
-
-def synchronise() -> None:
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-
-
-def peak() -> float:
-    return round(torch.cuda.max_memory_allocated() / 1e9, 1) if DEVICE == "cuda" else 0.0
 
 
 def report(table: list[dict]) -> None:

@@ -38,6 +38,7 @@ def test_paths_of_a_file_are_relative_to_it_and_arguments_win(tmp_path, monkeypa
     config = load_config("runs/c.yaml", ["--train=x.jsonl", "--lr", "1e-3", "--checkpointing", "--max-steps", "7"])
     assert config.base == "runs/model" and str(config.validation) == "runs/../v.jsonl"
     assert (str(config.train), config.lr, config.checkpointing, config.max_steps) == ("x.jsonl", 1e-3, True, 7)
+    assert str(load_config("thanos-3b", PLACES[:4]).output) == "outputs/thanos-3b"
     assert load_config(str(path), ["--log_to", "tensorboard,trackio"]).log_to == ["tensorboard", "trackio"]
 
 
@@ -88,7 +89,7 @@ def test_bad_arguments_are_one_clear_line(arguments, message):
     ("text", "message"),
     [
         ("base: x\nlog_too: []", r"config c.yaml: unknown key 'log_too'; did you mean 'log_to'\?"),
-        ("base: x", r"config c.yaml lacks train, validation, output: add --train"),
+        ("base: x", r"config c.yaml lacks train, validation: add --train"),
         ("[1]", r"config c.yaml: expected keys like"),
         ("a: [", r"config c.yaml isn't YAML"),
         (None, r"can't read config c.yaml: no such file or directory; give a YAML file or one of: embedded"),

@@ -75,7 +75,12 @@ def test_a_model_learns_its_rows_by_heart_and_predicts_them(place, capsys):
             assert (thought.explanation, thought.skill) == (row["explanation"], row["skill"])
     card = (output / "README.md").read_text()
     assert "4 annotated rows of `train.jsonl`, 4 targets" in card and "| skill accuracy | 100.0% |" in card
-    assert f"-m hf/{output}" in card and "library_name: transformers" in card and "$" not in card
+    assert (
+        "-m hf/out --prompt prompt.yaml" in card
+        and str(place) not in card
+        and "library_name: transformers" in card
+        and "$" not in card
+    )
     assert (output / "curves.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -173,6 +178,41 @@ def test_weights_of_targets_count_the_same_in_both_paths(place):
     _, plain = run(place, values, output=str(place / "plain"), dropout=1e-9, **fields)
     assert losses(plain) == pytest.approx(losses(packed), abs=1e-3)
     assert losses(plain, "eval_loss") == pytest.approx(losses(packed, "eval_loss"), abs=1e-3)
+
+
+def test_of_equal_accuracies_the_lower_loss_is_kept(place, monkeypatch):
+    from thanos.train.accuracy import SkillAccuracy
+
+    values = write_training_files(place, rows=8)
+    monkeypatch.setattr(SkillAccuracy, "_count", lambda self, rows, model: [1, 1, 2])
+    output, history = run(place, values, max_steps=4, eval_every=2)
+    assert losses(history, "eval_loss")[1] < losses(history, "eval_loss")[0]
+    assert "| | at step 4 |" in (output / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(place, monkeypatch):
+    """As on two GPUs, less the GPUs: the same batch is shared by two processes."""
+    from thanos.train.checkpoints import claim_output
+    from thanos.train.launch import fit_on_gpus
+    from thanos.train.model import training_tokenizer
+    from thanos.train.run import prepare
+
+    values = write_training_files(place, skill="Empathy", also="Ethics") | {"batch": 8, "max_steps": 4, "eval_every": 2}
+    _, one = run(place, values, output=str(place / "one"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    config = load_config(str(write_config(place / "two.yaml", values | {"gpus": 2})))
+    claim_output(config)
+    prepare(config, training_tokenizer(config.base))
+    fit_on_gpus(config)
+    two = json.loads((config.output / "history.json").read_text())
+    assert losses(two) == pytest.approx(losses(one), abs=1e-5)
+    assert losses(two, "eval_loss") == pytest.approx(losses(one, "eval_loss"), abs=1e-5)
+    assert losses(two, "eval_skill_accuracy") == losses(one, "eval_skill_accuracy")
+    (config.output / "train.yaml").write_text("[1]")
+    with pytest.raises(ThanosError, match="training stopped"):
+        fit_on_gpus(config)
 
 
 def test_preference_tuning_prefers_the_chosen_thoughts(place):

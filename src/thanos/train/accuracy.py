@@ -19,6 +19,10 @@ from thanos.prompts import Prompt
 from thanos.train.rows import TrainingRow
 
 METRIC = "eval_skill_accuracy"
+SELECTION = "eval_selection"
+"""What the best checkpoint is chosen by: skill accuracy; of equal ones, the lower validation loss."""
+LOSS_SHARE = 1e-6
+"""Too small for a difference of losses to outweigh one row."""
 
 
 class SkillAccuracy(TrainerCallback):
@@ -58,7 +62,7 @@ class SkillAccuracy(TrainerCallback):
             torch.distributed.all_reduce(counts)
         own, any_fitting, n = counts.tolist()
         scores = {METRIC: own / n, "eval_also_accuracy": any_fitting / n}
-        metrics |= scores
+        metrics |= scores | {SELECTION: scores[METRIC] - LOSS_SHARE * metrics["eval_loss"]}
         self._log(dict(scores))
 
     def _count(self, rows: Sequence[TrainingRow], model: Any) -> list[int]:

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from thanos.errors import ThanosError
+from thanos.train.accuracy import SELECTION
 from thanos.train.config import TrainConfig
 
 LOSSES_BETWEEN_EVALUATIONS = 20
@@ -46,12 +47,14 @@ def trainer_arguments(config: TrainConfig, *, gpu: bool, packed: bool) -> dict[s
         "save_strategy": "steps",
         "save_steps": evaluate,
         "save_total_limit": config.keep + 1,  # the best is one of them
-        "metric_for_best_model": "skill_accuracy",
+        "metric_for_best_model": SELECTION,
         "greater_is_better": True,
         "logging_steps": max(1, evaluate // LOSSES_BETWEEN_EVALUATIONS),
         "logging_nan_inf_filter": False,  # it would wait for the GPU after every step
         "report_to": list(config.log_to) or "none",
         "disable_tqdm": True,
+        "log_level": "error",
+        "log_level_replica": "error",
         "remove_unused_columns": False,
         "max_length": None,
         "seed": config.seed,

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
-from thanos.engines.embedded.base import HUB_REPOSITORY
 from thanos.train.accuracy import METRIC
 from thanos.train.config import TrainConfig
 
@@ -14,7 +14,20 @@ SCORES = {
     "eval_loss": "validation loss",
     "eval_rewards/accuracies": "chosen thought preferred to the rejected one",
 }
-SHOWN = ("tune", "rank", "alpha", "dropout", "epochs", "batch", "lr", "warmup", "also_share", "max_tokens", "seed")
+SHOWN = (
+    "tune",
+    "rank",
+    "alpha",
+    "dropout",
+    "epochs",
+    "max_steps",
+    "batch",
+    "lr",
+    "warmup",
+    "also_share",
+    "max_tokens",
+    "seed",
+)
 _HOW = {"lora": "tuned with low-rank additions (LoRA)", "qlora": "tuned in 4 bits (QLoRA)", "full": "tuned whole"}
 
 
@@ -30,17 +43,17 @@ class Counts:
     """Rows without a rejected thought (dpo)."""
 
 
-def write_card(config: TrainConfig, counts: Counts, eval_rows: int, history: list[dict[str, float]]) -> None:
+def write_card(config: TrainConfig, counts: Counts, eval_rows: int, history: list[dict[str, float]], best: int) -> None:
     """Write the card into the output folder.
 
     Args:
         eval_rows: Validation rows that were scored.
         history: The trainer's log.
+        best: The step whose weights are kept.
     """
-    step = best_step(history)
-    at_best = {key: value for entry in history if entry.get("step") == step for key, value in entry.items()}
+    at_best = {key: value for entry in history if entry.get("step") == best for key, value in entry.items()}
     shown = [key for key in SHOWN if config.tune != "full" or key not in ("rank", "alpha", "dropout")]
-    base = HUB_REPOSITORY if config.base == "embedded" else config.base
+    base = _embedded_id() if config.base == "embedded" else _shown_path(config.base)
     preferred = ", by direct preference optimisation" if config.method == "dpo" else ""
     text = Template(files("thanos.train").joinpath("card.md").read_text(encoding="utf-8")).substitute(
         title=config.output.name,
@@ -51,24 +64,30 @@ def write_card(config: TrainConfig, counts: Counts, eval_rows: int, history: lis
         usage=_usage(config),
         eval_rows=f"{eval_rows:,}",
         validation=config.validation.name,
-        best_step=step,
+        best_step=best,
         scores="\n".join(_score_rows(at_best)),
         data=_data(config, counts),
-        recipe="\n".join(f"| {key} | {getattr(config, key)} |" for key in shown),
+        recipe="\n".join(f"| {key} | {value} |" for key in shown if (value := getattr(config, key)) is not None),
     )
     (config.output / "README.md").write_text(text, encoding="utf-8")
 
 
-def best_step(history: list[dict[str, float]]) -> int:
-    """The step of the highest skill accuracy, the earliest if there are several."""
-    scored = [entry for entry in history if METRIC in entry]
-    return int(max(scored, key=lambda entry: (entry[METRIC], -entry["step"]))["step"]) if scored else 0
-
-
 def _usage(config: TrainConfig) -> str:
-    prompt = "" if config.prompt == "thanos" else f" --prompt {config.prompt}"
-    model = f"-m hf/{config.output}" if config.tune == "full" else f"-m hf/{config.base} --adapter {config.output}"
+    prompt = "" if config.prompt == "thanos" else f" --prompt {_shown_path(config.prompt)}"
+    own, base = config.output.name, _shown_path(config.base)
+    model = f"-m hf/{own}" if config.tune == "full" else f"-m hf/{base} --adapter {own}"
     return f"thanos predict dialogues.jsonl {model}{prompt}"
+
+
+def _embedded_id() -> str:
+    from thanos.engines.embedded.base import HUB_REPOSITORY
+
+    return HUB_REPOSITORY
+
+
+def _shown_path(name: str) -> str:
+    """A hub id as it is; of a path its last part: cards travel, folders don't."""
+    return Path(name).name if Path(name).exists() else name
 
 
 def _score_rows(at_best: dict[str, float]) -> list[str]:

@@ -15,7 +15,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", use_attribute_docstrings=True))
 class TrainConfig:
-    """One training run. Only `base` and the three places are needed."""
+    """One training run. Only `base` and the two files of rows are needed."""
 
     base: str
     """Model to tune: hub id, folder, GGUF file, or `embedded` for the base that comes with the package."""
@@ -24,7 +24,7 @@ class TrainConfig:
     validation: Path
     """Annotated rows by which the best checkpoint is chosen, JSONL."""
     output: Path
-    """Folder for checkpoints and, at the end, the best one with its card and curves."""
+    """Folder for checkpoints and, at the end, the best one with its card and curves; if not said, outputs/CONFIG."""
 
     method: Literal["sft", "dpo"] = "sft"
     """sft: learn to write the rows' thoughts. dpo: learn to prefer them to the rows' `rejected` ones."""

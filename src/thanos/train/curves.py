@@ -14,11 +14,12 @@ SCORES = {
 """Key in the log -> label, colour, width of the line."""
 
 
-def draw_curves(history: list[dict[str, float]], path: Path, title: str) -> None:
-    """Write losses and accuracies over the steps as PNG; the best accuracy, which is the one kept, is marked.
+def draw_curves(history: list[dict[str, float]], path: Path, title: str, best: int) -> None:
+    """Write losses and accuracies over the steps as PNG.
 
     Args:
         history: The trainer's log: each entry has `step` and what was logged at it.
+        best: The step whose weights are kept; its accuracy is marked.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -30,9 +31,10 @@ def draw_curves(history: list[dict[str, float]], path: Path, title: str) -> None
         _lines(left, history, LOSSES)
         left.set_ylabel("nats a token" if title.endswith("sft") else "loss")
         _lines(right, history, SCORES)
-        right.set_ylim(0, 1)
+        right.set_ylim(0, 1.05)
+        right.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
         right.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
-        _mark_best(right, history)
+        _mark(right, history, best)
         for axes in (left, right):
             axes.set_xlabel("step")
             axes.grid(axis="y", color="#d9d9d9")
@@ -50,10 +52,8 @@ def _lines(axes: Any, history: list[dict[str, float]], wanted: dict[str, tuple[s
             axes.plot(steps, values, label=label, color=colour, linewidth=width, marker=marker, markersize=3)
 
 
-def _mark_best(axes: Any, history: list[dict[str, float]]) -> None:
-    scored = [(entry[METRIC], entry["step"]) for entry in history if METRIC in entry]
-    if scored:
-        best, step = max(scored, key=lambda point: (point[0], -point[1]))
-        axes.annotate(
-            f"{best:.1%}", (step, best), xytext=(0, 7), textcoords="offset points", ha="center", fontweight="bold"
-        )
+def _mark(axes: Any, history: list[dict[str, float]], best: int) -> None:
+    value = next((entry[METRIC] for entry in history if METRIC in entry and entry["step"] == best), None)
+    if value is not None:
+        place = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center", "fontweight": "bold"}
+        axes.annotate(f"{value:.1%}", (best, value), **place)

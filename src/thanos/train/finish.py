@@ -28,10 +28,11 @@ def finish(config: TrainConfig, tokenizer: Any, state: Any, eval_rows: int) -> N
             shutil.copy2(path, config.output / path.name)
     if (best / ADAPTER_CONFIG).is_file():
         adapter = json.loads((best / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-        # What the base is called, wherever its file lies on this machine.
-        text = json.dumps(adapter | {"base_model_name_or_path": config.base}, indent=2)
+        base = str(Path(config.base).resolve()) if Path(config.base).exists() else config.base
+        text = json.dumps(adapter | {"base_model_name_or_path": base}, indent=2)
         (config.output / ADAPTER_CONFIG).write_text(text, encoding="utf-8")
     tokenizer.save_pretrained(config.output)
     (config.output / "history.json").write_text(json.dumps(state.log_history, indent=1))
-    draw_curves(state.log_history, config.output / "curves.png", f"{config.output.name}: {config.method}")
-    write_card(config, read_counts(config), eval_rows, state.log_history)
+    history, best_step = state.log_history, state.best_global_step
+    draw_curves(history, config.output / "curves.png", f"{config.output.name}: {config.method}", best_step)
+    write_card(config, read_counts(config), eval_rows, history, best_step)

@@ -32,7 +32,7 @@ def load_config(name: str, arguments: Sequence[str] = ()) -> TrainConfig:
         ThanosError: if the file can't be read, or a key or value isn't right; for an unknown key, with the nearest
             known one.
     """
-    values = _file_values(name) | _argument_values(arguments)
+    values = {"output": Path("outputs") / Path(name).stem} | _file_values(name) | _argument_values(arguments)
     try:
         return TypeAdapter(TrainConfig).validate_python(values)
     except ValidationError as error:

@@ -11,12 +11,13 @@ def main(output: str) -> int:
     from pathlib import Path
 
     from thanos.train.checkpoints import CONFIG_FILE
-    from thanos.train.fit import fit
-    from thanos.train.model import training_tokenizer
     from thanos.train.read_config import load_config
 
     try:
         config = load_config(str(Path(output) / CONFIG_FILE), ["--output", output])
+        from thanos.train.fit import fit
+        from thanos.train.model import training_tokenizer
+
         fit(config, training_tokenizer(config.base))
     except ThanosError as error:
         print(f"thanos: GPU {os.environ['LOCAL_RANK']}: {error}", file=sys.stderr)
