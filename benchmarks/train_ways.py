@@ -87,8 +87,9 @@ def trainer(args: argparse.Namespace, rows: int) -> dict:
         base=str(folder / "base"), train=folder, validation=folder, output=folder / "out", gpus=gpus, batch=rows * gpus,
         rows_at_once=rows, max_steps=steps, lr=1e-5,
     )  # fmt: skip
-    with PartialState().main_process_first():
-        if PartialState().is_main_process:
+    state = PartialState(cpu=DEVICE == "cpu")
+    with state.main_process_first():
+        if state.is_main_process:
             shutil.rmtree(config.output, ignore_errors=True)
             if not (folder / "base").exists():
                 make_model(folder / "base", args.shape)
