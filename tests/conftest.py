@@ -1,6 +1,7 @@
 """Shared places and limits."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, max_exa
 settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parent.parent
+
+# A job in the background ignores Ctrl-C, and so would every process that the tests start, and send one to.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
