@@ -37,6 +37,8 @@ def draw_curves(history: list[dict[str, float]], path: Path, title: str, best: i
         _mark(right, history, best)
         for axes in (left, right):
             axes.set_xlabel("step")
+            axes.set_xlim(0, 1.04 * max((entry["step"] for entry in history), default=1))
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y", color="#d9d9d9")
             axes.legend(edgecolor="none", framealpha=0.8)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
