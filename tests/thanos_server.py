@@ -20,9 +20,11 @@ from thanos.serve.app import create_app
 @contextmanager
 def thanos_server(settings: ServeSettings) -> Iterator[str]:
     """Serve until the block ends; yields the address without a path."""
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), port=0, log_level="warning", timeout_graceful_shutdown=2)
+    # uvicorn's own log_config would close every handler there is, and absl's (of rouge-score) then pytest's stderr.
+    config = uvicorn.Config(
+        create_app(settings), port=0, log_level="warning", log_config=None, timeout_graceful_shutdown=2
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 10
