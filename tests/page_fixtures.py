@@ -10,7 +10,7 @@ from upstream_server import upstream_server
 from thanos.serve import ServeSettings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, an event loop runs in this thread, and nobody else's can
 def browser():
     with chromium() as browser:
         yield browser
