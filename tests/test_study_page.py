@@ -11,6 +11,7 @@ pytest.importorskip("playwright")
 from aiohttp import web
 from bench_runs import response_rows, skill_rows, write_run
 from browser import chromium
+from playwright.sync_api import expect
 from test_study import QUESTIONS, new_study
 
 from thanos.bench.report import write_report
@@ -77,10 +78,10 @@ def test_a_pair_is_answered_with_the_keyboard_alone(browser, tmp_path):
         page.keyboard.press("ArrowUp")
         page.keyboard.press("1")  # the last question, answered anew
         page.keyboard.press("Enter")
-        page.wait_for_function("document.getElementById('count').textContent === '1 of 10'")
+        expect(page.locator("#count")).to_have_text("1 of 10")
         page.reload()
         begin(page, url, "ana")
-        page.wait_for_function("document.getElementById('count').textContent === '1 of 10'")
+        expect(page.locator("#count")).to_have_text("1 of 10")
     [saved] = study.answers()[0]
     assert saved.item == "01" and saved.choices == {"overall": "right"} and saved.seconds > 0
     assert saved.ratings["relevance"] == {"left": 4, "right": 4}
@@ -102,7 +103,7 @@ def test_an_answer_that_cannot_be_saved_stays_on_the_page(browser, tmp_path):
         assert not study.answers()[0]
         page.unroute("**/answers")
         page.click("#save")
-        page.wait_for_function("document.getElementById('count').textContent === '1 of 10'")
+        expect(page.locator("#count")).to_have_text("1 of 10")
     assert len(study.answers()[0]) == 1
 
 
