@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.specs.openapi.checks import negative_data_rejection
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from thanos_server import planning_settings, post, thanos_server
 from upstream_server import upstream_server
 
@@ -93,8 +93,8 @@ def test_no_request_that_the_schema_can_make_up_is_a_server_error(server):
             @given(case=operation.as_strategy(mode))
             def try_out(case):
                 tried[case.operation.path] += 1
-                # More is read than the schema promises, so what breaks it need not be refused.
-                case.call_and_validate(excluded_checks=[negative_data_rejection])
+                # More is read than the schema promises, and it can't say all that is asked (a name for every speaker).
+                case.call_and_validate(excluded_checks=[negative_data_rejection, positive_data_acceptance])
 
             try_out()
     assert set(tried) == {"/v1/skill-of-mind", "/v1/chat/completions", "/v1/models", "/health", "/metrics"}
