@@ -8,7 +8,7 @@ import typer
 
 from thanos.cli.bench_report import compare, report
 from thanos.cli.bench_response import response
-from thanos.cli.model_options import Adapter, BaseUrl, BatchSize, Concurrency, Retries, Timeout
+from thanos.cli.model_options import Adapter, BaseUrl, BatchSize, Concurrency, Mode, Retries, Timeout
 
 TASK_NAMES = (
     "skill",
@@ -60,7 +60,7 @@ def _command(name: str, tasks: tuple[str, ...]) -> Callable[..., None]:
             Optional[str],
             typer.Option(help="thanos, zero-shot or a YAML file. Default: thanos for tuned models, else zero-shot."),
         ] = None,
-        mode: Annotated[str, typer.Option(help="explain: think, then choose. direct: choose at once.")] = "explain",
+        mode: Mode = "explain",
         judge: Annotated[Optional[str], typer.Option(help="Model that rates explanations.")] = None,
         bertscore: BertScore = None,
         adapter: Adapter = None,

@@ -5,10 +5,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from thanos.cli.model_options import Adapter, Model, PromptName, Timeout
+from thanos.cli.model_options import Adapter, Mode, Model, PromptName, Timeout
 from thanos.cli.responder_options import (
     Arm,
-    Mode,
     PlannerUrl,
     ReplyTokens,
     ResponderName,

@@ -12,6 +12,7 @@ PromptName = Annotated[
     Optional[str],
     typer.Option("--prompt", help="thanos, zero-shot or a YAML file. Default: zero-shot for openai/, else thanos."),
 ]
+Mode = Annotated[str, typer.Option(help="explain: think, then choose. direct: choose at once.")]
 Adapter = Annotated[Optional[str], typer.Option(help="hf, vllm: a PEFT adapter's folder or id.")]
 BaseUrl = Annotated[Optional[str], typer.Option(help="openai: the server, e.g. http://localhost:8000/v1.")]
 BatchSize = Annotated[Optional[int], typer.Option(min=1, help="embedded, hf: rows decoded together.")]

@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from thanos.cli.model_options import Adapter, BaseUrl, BatchSize, Concurrency, Model, PromptName, Retries, Timeout
+from thanos.cli.model_options import Adapter, BaseUrl, BatchSize, Concurrency, Mode, Model, PromptName, Retries, Timeout
 
 
 def predict(
@@ -15,7 +15,7 @@ def predict(
     ] = None,
     model: Model = "embedded",
     prompt: PromptName = None,
-    mode: Annotated[str, typer.Option(help="explain: think, then choose. direct: choose at once.")] = "explain",
+    mode: Mode = "explain",
     samples: Annotated[int, typer.Option(min=1, help="Average over N sampled explanations; 1 is greedy.")] = 1,
     context: Annotated[Optional[str], typer.Option(help="Social context of rows that have none.")] = None,
     max_tokens: Annotated[Optional[int], typer.Option(min=1, help="Most tokens of an explanation.")] = None,

@@ -13,7 +13,6 @@ ResponderName = Annotated[
 Arm = Annotated[
     str, typer.Option(help="What of the plan the responder is told: plain (nothing), skill, explanation, both.")
 ]
-Mode = Annotated[str, typer.Option(help="explain: think, then choose. direct: choose at once.")]
 ReplyTokens = Annotated[int, typer.Option(min=1, help="Most tokens of a reply.")]
 Seed = Annotated[int, typer.Option(help="Seeds the sampling.")]
 Temperature = Annotated[float, typer.Option(min=0.0, help="Of the reply; 0 is greedy.")]
