@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import gguf
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from thanos.engines.embedded.gguf_file import open_gguf
 from thanos.errors import ThanosError
 from thanos.export.llama_names import Heads, hugging_face_name, hugging_face_rows
 
@@ -34,20 +34,15 @@ def open_tensors(files: Path) -> Tensors:
 
 
 def gguf_reader(path: Path) -> gguf.GGUFReader:
-    """An open GGUF file. Reading its fields takes seconds, so the last two are kept.
+    """An open GGUF file.
 
     Raises:
         ThanosError: if it can't be read.
     """
     try:
-        return _reader(path, path.stat().st_mtime_ns)
+        return open_gguf(path)
     except (OSError, ValueError) as error:
         raise ThanosError(f"can't read {path}: {error}") from None
-
-
-@lru_cache(maxsize=2)
-def _reader(path: Path, written: int) -> gguf.GGUFReader:
-    return gguf.GGUFReader(str(path))
 
 
 def read_array(path: Path, name: str) -> np.ndarray:

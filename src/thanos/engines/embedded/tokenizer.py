@@ -1,11 +1,10 @@
 """The base's tokenizer, built from the GGUF file's metadata alone."""
 
-from functools import lru_cache
 from pathlib import Path
 
-import gguf
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
+from thanos.engines.embedded.gguf_file import open_gguf
 from thanos.errors import EngineError
 
 CONTROL, USER_DEFINED = 3, 4
@@ -24,7 +23,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
     Raises:
         EngineError: for another kind of tokenizer.
     """
-    fields = gguf_fields(path)
+    fields = open_gguf(path).fields
     kind = fields["tokenizer.ggml.model"].contents(), fields["tokenizer.ggml.pre"].contents()
     if kind != ("gpt2", "smollm"):
         raise EngineError(f"{path.name}: unknown tokenizer {kind}")
@@ -43,13 +42,3 @@ def read_tokenizer(path: Path) -> Tokenizer:
     special = [token for token, kind in zip(tokens, types, strict=True) if kind in (CONTROL, USER_DEFINED)]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     return tokenizer
-
-
-def gguf_fields(path: Path) -> dict[str, gguf.ReaderField]:
-    """The metadata of a GGUF file; reading it takes seconds, so it's kept."""
-    return _fields(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1)
-def _fields(path: Path, written: int) -> dict[str, gguf.ReaderField]:
-    return gguf.GGUFReader(str(path)).fields

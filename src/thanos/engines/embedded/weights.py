@@ -6,6 +6,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from thanos.engines.embedded.gguf_file import open_gguf
 from thanos.engines.embedded.tuning import Tuning
 from thanos.errors import EngineError
 
@@ -34,7 +35,7 @@ def load_weights(path: Path, tuning: Tuning | None = None) -> tuple[Shape, dict[
     Raises:
         EngineError: if the tuning is of another base.
     """
-    reader = gguf.GGUFReader(str(path))
+    reader = open_gguf(path)
     shape = _read_shape(reader)
     weights = {}
     for tensor in reader.tensors:

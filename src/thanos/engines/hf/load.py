@@ -63,9 +63,10 @@ def _gguf_file(model: str) -> Path | None:
 
 def gguf_tokenizer(path: Path) -> Any:
     """The embedded model's own tokenizer: transformers' conversion loses the rule that cuts numbers into digits."""
-    from thanos.engines.embedded.tokenizer import gguf_fields, read_tokenizer
+    from thanos.engines.embedded.gguf_file import open_gguf
+    from thanos.engines.embedded.tokenizer import read_tokenizer
 
-    fields = gguf_fields(path)
+    fields = open_gguf(path).fields
     tokens = fields["tokenizer.ggml.tokens"].contents()
     end = tokens[fields["tokenizer.ggml.eos_token_id"].contents()]
     return PreTrainedTokenizerFast(
