@@ -86,6 +86,14 @@ class NamedWork:
         return self.work(shard, journal_path)
 
 
+def size_of(path: Path) -> int:
+    """Bytes; 0 for a file that was just put in its place."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 @pytest.fixture(scope="module")
 def cluster():
     ray = pytest.importorskip("ray", reason="ray isn't installed: pip install 'thanos-skill-of-mind[ray]'")
@@ -114,11 +122,11 @@ def test_a_killed_worker_loses_nothing_and_does_nothing_twice(cluster, tmp_path)
         """As soon as two processes are at work and some of their rows are written, one of them dies."""
         while not killed:
             time.sleep(0.02)
-            pids = {int(path.suffixes[0][1:]): path for path in output.glob("work/*.pid")}
-            journals = [path for path in output.glob("work/part-*.jsonl") if path.stat().st_size > 3000]
-            if len(pids) >= 2 and journals:
-                name = journals[0].stem
-                victim = next(pid for pid, path in pids.items() if path.name.startswith(f"{name}."))
+            # A journal is looked for first: who writes it was named before its first row.
+            journals = [path for path in output.glob("work/part-*.jsonl") if size_of(path) > 3000]
+            pids = {path.name.split(".")[0]: int(path.suffixes[0][1:]) for path in output.glob("work/*.pid")}
+            if len(set(pids.values())) >= 2 and journals:
+                victim = pids[journals[0].stem]
                 os.kill(victim, signal.SIGKILL)
                 killed.append(victim)
 
