@@ -64,6 +64,14 @@ def test_an_empty_part_is_left_out(tmp_path):
     assert "validation" not in (tmp_path / "out/README.md").read_text().split("---")[1]
 
 
+def test_a_part_of_an_earlier_split_goes(tmp_path):
+    parts(tmp_path)
+    publish(tmp_path / "parts", tmp_path / "out", "Skills")
+    (tmp_path / "parts/test.jsonl").unlink()
+    publish(tmp_path / "parts", tmp_path / "out", "Skills")
+    assert {path.name for path in (tmp_path / "out").rglob("*.parquet")} == {"train.parquet"}
+
+
 def test_the_card_is_one_that_datasets_can_load(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
@@ -127,6 +135,16 @@ def test_join_brings_the_rows_back(tmp_path):
             join_files(files, tmp_path / "j.jsonl", **given)
     with pytest.raises(ThanosError, match="no stand-off rows"):
         join_files([source], tmp_path / "j.jsonl", turns=str(source))
+
+
+def test_a_turn_is_found_under_another_head(tmp_path):
+    """Some versions name a source's file or part in its ids."""
+    row = annotated_row(1, source="ours")
+    write_rows(tmp_path / "standoff.jsonl", [standoff_row(row | {"id": "ours_context:1:3"})])
+    write_rows(tmp_path / "turns.jsonl", [row])
+    report = join_files([tmp_path / "standoff.jsonl"], tmp_path / "joined.jsonl", turns=str(tmp_path / "turns.jsonl"))
+    assert (report.joined, report.missing) == (1, 0)
+    assert read_jsonl(tmp_path / "joined.jsonl")[0]["id"] == "ours_context:1:3"
 
 
 def test_a_dialogue_that_was_cut_at_its_beginning_is_found(tmp_path):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from thanos.data.next_turn import read_next_turn
-from thanos.data.standoff import JoinReport, join, read_standoff, turns_of_source
+from thanos.data.standoff import JoinReport, join, read_standoff, turn_key, turns_of_source
+from thanos.data.turn_id import TurnId
 from thanos.dialogue import read_rows
 from thanos.errors import ThanosError
 
@@ -54,15 +55,15 @@ def _source_turns(annotations: list[dict[str, Any]], folder: Path | None) -> Ite
     """Source by source; several files of one source (whole and partial rows, say) are all read."""
     from thanos.sources import SOURCES
 
-    wanted: dict[str, set[str]] = {}
+    wanted: dict[str, set[TurnId]] = {}
     for row in annotations:
-        wanted.setdefault(row["source"], set()).add(row["id"])
-    for name, ids in wanted.items():
+        wanted.setdefault(row["source"], set()).add(turn_key(row))
+    for name, keys in wanted.items():
         if name not in SOURCES:
             continue  # reported as missing
         files = [None] if folder is None else _files(folder, name)
         for path in files:
-            yield from turns_of_source(name, path, path is None, ids)
+            yield from turns_of_source(name, path, path is None, keys)
 
 
 def _files(folder: Path, name: str) -> list[Path]:

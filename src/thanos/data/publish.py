@@ -10,14 +10,12 @@ from typing import Any
 
 from thanos.data.annotated_turn import read_annotated_turn
 from thanos.data.card import write_card
+from thanos.data.parquet import ROW_GROUP, load_arrow
 from thanos.data.split import PARTS
 from thanos.data.standoff import standoff_row
 from thanos.data.stats import collect_stats
 from thanos.dialogue import Row, read_rows
 from thanos.errors import ThanosError
-
-ROW_GROUP = 4096
-"""Rows held in memory at a time."""
 
 
 @dataclass
@@ -55,29 +53,17 @@ def publish(folder: Path, output: Path, title: str, advance: Callable[[], None] 
             (output / form).mkdir(parents=True, exist_ok=True)
         for name, path in paths.items():
             _write_part(name, path, output, report, advance)
+        for name in set(PARTS) - paths.keys():  # of an earlier split
+            for form in ("data", "standoff"):
+                (output / form / f"{name}.parquet").unlink(missing_ok=True)
         write_card(output / "README.md", title, collect_stats(paths.values()), report.rows, report.made_by)
     except OSError as error:
         raise ThanosError(f"can't write into {output}: {(error.strerror or str(error)).lower()}") from None
     return report
 
 
-def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Stream a Parquet file.
-
-    Raises:
-        ThanosError: if it can't be read, or pyarrow isn't installed.
-    """
-    _, parquet = _arrow()
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROW_GROUP):
-                yield from batch.to_pylist()
-    except (OSError, ValueError) as error:  # pyarrow's errors are these
-        raise ThanosError(f"can't read {path}: {error}") from None
-
-
 def _write_part(name: str, path: Path, output: Path, report: PublishReport, advance: Callable[[], None]) -> None:
-    arrow, parquet = _arrow()
+    arrow, parquet = load_arrow()
     full, standoff = _schemas(arrow)
     with ExitStack() as stack:
         writer = lambda form, schema: stack.enter_context(
@@ -133,12 +119,3 @@ def _schemas(arrow: Any) -> tuple[Any, Any]:
     sample = {"id": "a:b:1", "dialogue": [], "skill": "", "explanation": ""}
     standoff = {column: number if column in ("turn", "turns") else text for column in standoff_row(sample)}
     return arrow.schema([(name, full[name]) for name in order.split()]), arrow.schema(list(standoff.items()))
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ModuleNotFoundError as error:
-        raise ThanosError(f"Parquet needs {error.name}: pip install 'thanos-skill-of-mind[data]'") from None
-    return pyarrow, pyarrow.parquet

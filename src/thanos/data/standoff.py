@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from thanos.data.annotated_turn import ANNOTATION_FIELDS
-from thanos.data.turn_id import parse_turn_id
+from thanos.data.turn_id import TurnId, parse_turn_id
 from thanos.dialogue import Dialogue
 from thanos.dialogue.types import IMAGE_MARK
 from thanos.errors import ThanosError
@@ -22,7 +22,7 @@ DIGEST_BYTES = 8
 
 def standoff_row(row: dict[str, Any]) -> dict[str, Any]:
     """An annotated row without its text."""
-    id = parse_turn_id(row["id"], row.get("source") or "")
+    id = turn_key(row)
     rejected = row.get("rejected") or {}
     return {
         "id": row["id"],
@@ -79,10 +79,10 @@ def join(
         annotations: Stand-off rows.
         turns: Rows of turns to annotate; those that no annotation belongs to are passed over.
     """
-    wanted = {row["id"]: row for row in annotations}
+    wanted = {turn_key(row): row for row in annotations}
     report = JoinReport()
     for turn in turns:
-        annotation = wanted.get(turn["id"])
+        annotation = wanted.get(turn_key(turn))
         if annotation is None:
             continue
         # Of a long dialogue perhaps only the last turns were annotated with.
@@ -92,14 +92,19 @@ def join(
         else:
             write(_joined(turn, annotation))
             report.joined += 1
-        del wanted[turn["id"]]
+        del wanted[turn_key(turn)]
     report.missing = len(wanted)
     for row in wanted.values():
         report.sources[row["source"]] = report.sources.get(row["source"], 0) + 1
     return report
 
 
-def turns_of_source(name: str, path: Path | None, hub: bool, wanted: set[str]) -> Iterator[dict[str, Any]]:
+def turn_key(row: dict[str, Any]) -> TurnId:
+    """What rows are joined by: other versions of a source may write another head before the same turn's number."""
+    return parse_turn_id(row["id"], row.get("source") or "")
+
+
+def turns_of_source(name: str, path: Path | None, hub: bool, wanted: set[TurnId]) -> Iterator[dict[str, Any]]:
     """The wanted turns of a source, from its own file or its hub release, with the social context rendered anew."""
     from thanos.sources import open_source, turn_id
     from thanos.turns import turn_to_annotate
@@ -107,7 +112,7 @@ def turns_of_source(name: str, path: Path | None, hub: bool, wanted: set[str]) -
     for reading in open_source(name, path, hub=hub):
         for dialogue in reading.dialogues:
             for turn in range(len(dialogue.turns) + 1):
-                if turn_id(dialogue, turn) in wanted:
+                if turn_key({"id": turn_id(dialogue, turn), "source": dialogue.meta.get("source")}) in wanted:
                     yield turn_to_annotate(dialogue, turn) if turn < len(dialogue.turns) else _after_all(dialogue)
 
 
@@ -132,7 +137,7 @@ def read_standoff(path: Path) -> Iterator[dict[str, Any]]:
         ThanosError: if it can't be read or isn't one.
     """
     if path.suffix == ".parquet":
-        from thanos.data.publish import parquet_rows
+        from thanos.data.parquet import parquet_rows
 
         rows = parquet_rows(path)
     else:
@@ -154,7 +159,7 @@ def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _joined(turn: dict[str, Any], annotation: dict[str, Any]) -> dict[str, Any]:
-    row = turn | {"speaker": annotation["speaker"]} | {name: annotation.get(name) for name in ANNOTATION_FIELDS}
+    row = turn | {name: annotation.get(name) for name in ("id", "speaker", *ANNOTATION_FIELDS)}
     if annotation.get("rejected_skill"):
         row["rejected"] = {
             "explanation": annotation["rejected_explanation"],

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from thanos.dialogue import Dialogue, dialogue_from_row
+from thanos.engines.batcher import Batcher
 from thanos.errors import EngineError, ThanosError
 from thanos.predict import Prediction, Thanos
 from thanos.predict.row import output_row
 from thanos.predict.run import run_settings
-from thanos.serve.batcher import Batcher
 from thanos.serve.metrics import Metrics
 from thanos.serve.remote import RemotePlans
 from thanos.skills import SkillOfMind

@@ -11,12 +11,12 @@ from typing import Any
 from fastapi.responses import Response, StreamingResponse
 
 from thanos.dialogue import Dialogue
+from thanos.engines.batcher import Batcher
 from thanos.engines.protocol import Engine, Generation, Request, StreamingEngine
 from thanos.errors import ThanosError
 from thanos.respond.clean import read_reply, read_stream
 from thanos.respond.messages import fit_reply
 from thanos.respond.plan import plan_note
-from thanos.serve.batcher import Batcher
 from thanos.serve.completion import Chunks, ReplyOptions, completion, until_stop
 from thanos.serve.errors import ApiError
 from thanos.serve.json_answer import JsonAnswer

@@ -9,11 +9,11 @@ from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput,
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from thanos.bench.models.load import load_model
+from thanos.engines.batcher import Batcher
 from thanos.engines.protocol import Generation, Request
 from thanos.errors import ThanosError
 from thanos.predict.request import SKILL_CHOICES
 from thanos.prompts import MARKER, Message
-from thanos.serve.batcher import Batcher
 
 SKILL_OF_MIND = "skill_of_mind"
 """Metadata of the last message: "explain" or "direct" asks for a skill-of-mind, as `thanos predict` does."""

@@ -6,10 +6,10 @@ import threading
 import pytest
 
 from thanos.dialogue import Dialogue, Turn
+from thanos.engines.batcher import Batcher
 from thanos.errors import EngineError, ThanosError
 from thanos.predict import PredictionOptions
 from thanos.prompts import load_prompt
-from thanos.serve.batcher import Batcher
 from thanos.serve.metrics import Metrics
 from thanos.serve.planner import Planner
 
