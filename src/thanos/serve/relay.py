@@ -15,8 +15,8 @@ from thanos.serve.errors import ApiError, error_body
 HELD_BACK = 1 << 20
 """Bytes of an unfinished event that are kept back; more are passed on as they are."""
 RENEWED = 1.0
-"""Seconds after which a client that takes its events gets its time-out anew; a timer for every token would cost a tenth of
-what a token costs. Added twice to the time-out, so that a silent upstream is noticed before it."""
+"""Seconds after which a client that takes its events gets its time-out anew: a timer for every token is dear. Added
+twice to the time-out, so that a silent upstream is noticed before it."""
 DONE = b"[DONE]"
 
 
