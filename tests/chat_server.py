@@ -27,7 +27,8 @@ def failure(status: int, message: str, **fields: Any) -> tuple[int, Any]:
 
 @contextmanager
 def chat_server(answer: Callable[[dict[str, Any]], Any]):
-    """Serve: `answer` gets a request's body and returns a body, (status, body), or bytes. Yields (URL, requests)."""
+    """Serve: `answer` gets a request's body and returns a body, (status, body), or bytes; (status, bytes, length)
+    announces more than it sends. Yields (URL, requests)."""
     seen: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -37,11 +38,12 @@ def chat_server(answer: Callable[[dict[str, Any]], Any]):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append(body)
             result = answer(body)
-            status, payload = result if isinstance(result, tuple) else (200, result)
+            status, payload, *length = result if isinstance(result, tuple) else (200, result)
             data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Length", str(length[0] if length else len(data)))
+            self.close_connection = bool(length)
             if status == 429:
                 self.send_header("Retry-After", "0.05")
             self.end_headers()

@@ -3,6 +3,7 @@
 import json
 from math import isclose
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -182,11 +183,9 @@ class LlamaCpp:
         self.server = start_server(path)
 
     def ask(self, where, body):
-        import httpx
-
-        answer = httpx.post(f"{self.server.listening_address}/{where}", json=body, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        url, headers = f"{self.server.listening_address}/{where}", {"Content-Type": "application/json"}
+        with urlopen(Request(url, json.dumps(body).encode(), headers), timeout=60) as answer:
+            return json.load(answer)
 
     def log_p(self, ids: list[int]) -> dict[int, float]:
         """Log-probabilities of the most probable next tokens."""

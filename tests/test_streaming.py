@@ -61,6 +61,7 @@ def test_a_reply_streams_over_a_server():
         (events(), "no reply"),
         (events("Well", end=False) + b'data: {"error": {"message": "out of memory"}}\n\n', "out of memory"),
         (b"data: {not json\n\n", "broke off"),
+        ((200, events("Well", end=False), 9999), "the server's stream broke off"),
         (failure(400, "no such thing"), "HTTP 400: no such thing"),
         (failure(401, "who are you?"), "who are you"),
     ],

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-import httpx
 import openai
 
 from thanos.dialogue.types import whole_characters
@@ -107,18 +106,21 @@ class OpenAIEngine:
 
     def stream(self, request: Request) -> Iterator[str]:
         """Write one text piece by piece; see `StreamingEngine`."""
+        begun = False
         try:
             with self._create(request, stream=True) as answer:
                 for chunk in answer:
+                    begun = True
                     if chunk.choices and (piece := chunk.choices[0].delta.content):
                         yield piece
         except openai.APITimeoutError:
             raise EngineError(f"no answer within {self._client.timeout:g} s") from None
         except openai.APIConnectionError as error:
-            raise EngineError(f"can't reach {self._client.base_url}: {error.__cause__ or error}") from None
+            what = "the server's stream broke off" if begun else f"can't reach {self._client.base_url}"
+            raise EngineError(f"{what}: {error.__cause__ or error}") from None
         except openai.APIError as error:
             raise EngineError(f"{self.name} at {self._client.base_url}: {_reason(error)}") from None
-        except (ValueError, AttributeError, httpx.HTTPError) as error:
+        except (ValueError, AttributeError) as error:
             raise EngineError(f"the server's stream broke off: {error}") from None
 
     def _ask(self, request: Request) -> Generation:
