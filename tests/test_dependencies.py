@@ -1,4 +1,4 @@
-"""What the package imports, pyproject.toml names: nothing may hang on what happens to come along with something else."""
+"""What the package imports, pyproject.toml names: nothing may hang on what happens to come with something else."""
 
 import ast
 import re
