@@ -65,7 +65,7 @@ def run_task(
     items = task.items(setup.data)
     drawn = draw(items.kept, limit, seed)
     if not drawn:
-        why = ", ".join(f"{n} {reason}" for reason, n in items.left_out.items())
+        why = ", ".join(f"{reason} ({n} rows)" for reason, n in items.left_out.items())
         raise NotPossibleError(f"{task.name} has no rows to score" + (f": {why}" if why else ""))
     short = [within_budget(item.dialogue) for item in drawn]
     cut = sum(bool(s.dropped_turns or s.dropped_characters) for s in short)
