@@ -140,6 +140,18 @@ def test_a_phone_needs_no_sideways_scrolling(browser, site, tmp_path):
         assert page.evaluate(overflow) == 0
 
 
+def test_a_phone_shows_the_newest_skill_of_a_long_conversation(browser, site):
+    talk = "\n".join(f"{('Ana', 'Ben')[n % 2]}: Number {n}." for n in range(14))
+    with opened(browser, site, viewport=PHONE) as page:
+        page.get_by_label("Turns").fill(talk)
+        page.get_by_role("button", name="Show the thoughts").click()
+        expect(page.locator(".thought")).to_have_count(14)
+        stops = page.get_by_role("region", name="Skill timeline").get_by_role("button")
+        expect(stops).to_have_count(14)
+        expect(stops.last).to_be_in_viewport()
+        expect(stops.first).not_to_be_in_viewport()
+
+
 def test_the_switch_wins_over_the_system_and_is_remembered(browser, site):
     with opened(browser, site, color_scheme="dark") as page:
         theme = lambda: page.evaluate("() => document.documentElement.dataset.theme")

@@ -37,7 +37,11 @@ export function showConversation(container, conversation, below = () => "") {
     turn.scrollIntoView({ block: "center" });
     turn.focus({ preventScroll: true });
   };
-  const drawOverview = () => overview.replaceChildren(timeline(conversation, go));
+  const drawOverview = () => {
+    overview.replaceChildren(timeline(conversation, go));
+    const chart = overview.querySelector(".chart");
+    if (chart) chart.scrollLeft = chart.scrollWidth; // where it is too wide, the newest is in sight
+  };
   const drawCard = (position) => {
     const changed = () => {
       drawOverview();
