@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from thanos.data.next_turn import read_next_turn
-from thanos.data.standoff import JoinReport, join, read_standoff, turn_key, turns_of_source
-from thanos.data.turn_id import TurnId
+from thanos.data.standoff import JoinReport, join, read_standoff, turns_of_source
+from thanos.data.turn_id import TurnId, row_turn_id
 from thanos.dialogue import read_rows
 from thanos.errors import ThanosError
 
@@ -57,7 +57,7 @@ def _source_turns(annotations: list[dict[str, Any]], folder: Path | None) -> Ite
 
     wanted: dict[str, set[TurnId]] = {}
     for row in annotations:
-        wanted.setdefault(row["source"], set()).add(turn_key(row))
+        wanted.setdefault(row["source"], set()).add(row_turn_id(row))
     for name, keys in wanted.items():
         if name not in SOURCES:
             continue  # reported as missing

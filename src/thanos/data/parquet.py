@@ -16,11 +16,23 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         ThanosError: if it can't be read, or pyarrow isn't installed.
     """
-    _, parquet = load_arrow()
     try:
-        with parquet.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             for batch in file.iter_batches(ROW_GROUP):
                 yield from batch.to_pylist()
+    except (OSError, ValueError) as error:  # pyarrow's errors are these
+        raise ThanosError(f"can't read {path}: {error}") from None
+
+
+def open_parquet(path: Path) -> Any:
+    """An open pyarrow ParquetFile.
+
+    Raises:
+        ThanosError: as `parquet_rows`.
+    """
+    _, parquet = load_arrow()
+    try:
+        return parquet.ParquetFile(path)
     except (OSError, ValueError) as error:  # pyarrow's errors are these
         raise ThanosError(f"can't read {path}: {error}") from None
 

@@ -17,6 +17,9 @@ from thanos.data.stats import collect_stats
 from thanos.dialogue import Row, read_rows
 from thanos.errors import ThanosError
 
+FORMS = ("data", "standoff")
+"""Folders: whole rows, and rows without dialogue text."""
+
 
 @dataclass
 class PublishReport:
@@ -49,12 +52,12 @@ def publish(folder: Path, output: Path, title: str, advance: Callable[[], None] 
         )
     report = PublishReport()
     try:
-        for form in ("data", "standoff"):
+        for form in FORMS:
             (output / form).mkdir(parents=True, exist_ok=True)
         for name, path in paths.items():
             _write_part(name, path, output, report, advance)
         for name in set(PARTS) - paths.keys():  # of an earlier split
-            for form in ("data", "standoff"):
+            for form in FORMS:
                 (output / form / f"{name}.parquet").unlink(missing_ok=True)
         write_card(output / "README.md", title, collect_stats(paths.values()), report.rows, report.made_by)
     except OSError as error:
@@ -77,7 +80,7 @@ def _write_part(name: str, path: Path, output: Path, report: PublishReport, adva
         while group := list(islice(rows, ROW_GROUP)):
             for file, schema, form in writers:
                 file.write_table(arrow.Table.from_pylist([form(row) for row in group], schema=schema))
-    for form in ("data", "standoff"):
+    for form in FORMS:
         (output / form / f"{name}.parquet.part").replace(output / form / f"{name}.parquet")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from thanos.data.jsonl import raw_rows
 from thanos.data.near_duplicates import NearDuplicates
-from thanos.data.turn_id import parse_turn_id
+from thanos.data.turn_id import row_turn_id
 from thanos.data.validate import hash64
 from thanos.errors import ThanosError
 
@@ -89,7 +89,7 @@ class _Dialogues:
     def __init__(self, path: Path, report: SplitReport, advance: Callable[[], None]):
         hashes, turns = array("Q"), array("q")
         for _, row in raw_rows(path, advance, report.fail):
-            id = parse_turn_id(str(row["id"]), row.get("source") or "")
+            id = row_turn_id(row)
             hashes.append(hash64(f"{id.source}\x1f{id.dialogue_id}"))
             turns.append(id.index)
         if not hashes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from thanos.data.annotated_turn import ANNOTATION_FIELDS
-from thanos.data.turn_id import TurnId, parse_turn_id
+from thanos.data.turn_id import TurnId, parse_turn_id, row_turn_id
 from thanos.dialogue import Dialogue
 from thanos.dialogue.types import IMAGE_MARK
 from thanos.errors import ThanosError
@@ -22,7 +22,7 @@ DIGEST_BYTES = 8
 
 def standoff_row(row: dict[str, Any]) -> dict[str, Any]:
     """An annotated row without its text."""
-    id = turn_key(row)
+    id = row_turn_id(row)
     rejected = row.get("rejected") or {}
     return {
         "id": row["id"],
@@ -79,10 +79,10 @@ def join(
         annotations: Stand-off rows.
         turns: Rows of turns to annotate; those that no annotation belongs to are passed over.
     """
-    wanted = {turn_key(row): row for row in annotations}
+    wanted = {row_turn_id(row): row for row in annotations}
     report = JoinReport()
     for turn in turns:
-        annotation = wanted.get(turn_key(turn))
+        annotation = wanted.pop(row_turn_id(turn), None)
         if annotation is None:
             continue
         # Of a long dialogue perhaps only the last turns were annotated with.
@@ -92,16 +92,10 @@ def join(
         else:
             write(_joined(turn, annotation))
             report.joined += 1
-        del wanted[turn_key(turn)]
     report.missing = len(wanted)
     for row in wanted.values():
         report.sources[row["source"]] = report.sources.get(row["source"], 0) + 1
     return report
-
-
-def turn_key(row: dict[str, Any]) -> TurnId:
-    """What rows are joined by: other versions of a source may write another head before the same turn's number."""
-    return parse_turn_id(row["id"], row.get("source") or "")
 
 
 def turns_of_source(name: str, path: Path | None, hub: bool, wanted: set[TurnId]) -> Iterator[dict[str, Any]]:
@@ -112,7 +106,7 @@ def turns_of_source(name: str, path: Path | None, hub: bool, wanted: set[TurnId]
     for reading in open_source(name, path, hub=hub):
         for dialogue in reading.dialogues:
             for turn in range(len(dialogue.turns) + 1):
-                if turn_key({"id": turn_id(dialogue, turn), "source": dialogue.meta.get("source")}) in wanted:
+                if parse_turn_id(turn_id(dialogue, turn), dialogue.meta.get("source") or "") in wanted:
                     yield turn_to_annotate(dialogue, turn) if turn < len(dialogue.turns) else _after_all(dialogue)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thanos.data.jsonl import raw_rows
-from thanos.data.turn_id import parse_turn_id
+from thanos.data.turn_id import row_turn_id
 from thanos.data.validate import hash64
 from thanos.errors import UnknownSkillError
 from thanos.skills import Skill
@@ -94,7 +94,7 @@ class _Counting:
         self._on_fault(line, reason)
 
     def add(self, row: dict[str, Any]) -> None:
-        stats, id = self.stats, parse_turn_id(row["id"], row.get("source") or "")
+        stats, id = self.stats, row_turn_id(row)
         stats.rows += 1
         stats.turns[len(row["dialogue"])] += 1
         skill = self._skill(row.get("skill"))

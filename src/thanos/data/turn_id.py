@@ -1,6 +1,6 @@
 """The id of a turn: `<source>:<dialogue id>:<index of the turn>`; only the dialogue id may hold colons itself."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class TurnId(NamedTuple):
@@ -36,3 +36,11 @@ def parse_turn_id(id: str, source: str = "") -> TurnId:
     if dialogue_id and index.isascii() and index.isdigit():
         return TurnId(source, dialogue_id, int(index))
     return TurnId(source, rest, -1)
+
+
+def row_turn_id(row: dict[str, Any]) -> TurnId:
+    """Where a row's turn comes from, by its `id` and, if it has one, its `source`.
+
+    What rows are joined by: versions of a source may write other heads before the same turn's number.
+    """
+    return parse_turn_id(str(row["id"]), row.get("source") or "")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from thanos.data.parquet import open_parquet
 from thanos.dialogue import Row, dialogue_from_row
 from thanos.errors import ThanosError
 
@@ -98,7 +99,7 @@ def _json_cuts(path: Path, rows_per_shard: int) -> Iterator[tuple[int, int, int]
 
 
 def _parquet_cuts(path: Path) -> Iterator[tuple[int, int, int]]:
-    with _parquet_file(path) as file:
+    with open_parquet(path) as file:
         for group in range(file.num_row_groups):
             yield group, group + 1, file.metadata.row_group(group).num_rows
 
@@ -120,7 +121,7 @@ def _json_values(shard: Shard) -> Iterator[object]:
 
 
 def _parquet_values(shard: Shard) -> Iterator[object]:
-    with _parquet_file(Path(shard.path)) as file:
+    with open_parquet(Path(shard.path)) as file:
         for batch in file.iter_batches(256, row_groups=list(range(shard.start, shard.end))):
             yield from map(_without_nulls, batch.to_pylist())
 
@@ -133,14 +134,3 @@ def _without_nulls(value: object) -> object:
         if "response" in value:
             value["response"] = lean(value["response"])
     return value
-
-
-def _parquet_file(path: Path):
-    try:
-        from pyarrow.parquet import ParquetFile
-    except ModuleNotFoundError as error:
-        raise ThanosError(f"Parquet needs {error.name}: pip install 'thanos-skill-of-mind[data]'") from None
-    try:
-        return ParquetFile(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors are these
-        raise ThanosError(f"can't read {path}: {error}") from None
