@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -52,17 +53,23 @@ def lora_config(dropout: float, kind):
     return kind(r=RANK, lora_alpha=RANK, lora_dropout=dropout, target_modules=LAYERS, task_type="CAUSAL_LM")
 
 
+def stepper(model, loss_of: Callable[[list[Example]], torch.Tensor]) -> Callable[[list[Example]], torch.Tensor]:
+    """A step of AdamW over what is trainable; takes a batch and returns its loss."""
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=DEVICE == "cuda")
+
+    def step(batch: list[Example]) -> torch.Tensor:
+        loss = loss_of(batch)
+        loss.backward()
+        return finish(model, optimizer, loss)
+
+    return step
+
+
 def ours(args: argparse.Namespace, rows: int) -> dict:
     model = make_model(args, dropout=0.0)
     packed = PackedLlama(model.get_base_model())
     examples = make_examples(args, rows * (WARM_UP + args.steps))
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=DEVICE == "cuda")
-
-    def step(batch: list[Example]) -> torch.Tensor:
-        loss = packed_loss(packed, batch)
-        loss.backward()
-        return finish(model, optimizer, loss)
-
+    step = stepper(model, lambda batch: packed_loss(packed, batch))
     entry = timed(step, [examples[i : i + rows] for i in range(0, len(examples), rows)])
     if args.profile and DEVICE == "cuda":
         profile_step(lambda: step(examples[:rows]), args.profile / f"kernels-{rows}.txt")
@@ -133,13 +140,7 @@ def original(args: argparse.Namespace, rows: int) -> dict:
     """Padded batches of 8, PEFT as it comes, dropout 0.05, logits of every position."""
     model = make_model(args, dropout=0.05).train()
     examples = make_examples(args, rows * (WARM_UP + args.steps))
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=DEVICE == "cuda")
-
-    def step(batch: list[Example]) -> torch.Tensor:
-        loss = padded_loss(model, batch)
-        loss.backward()
-        return finish(model, optimizer, loss)
-
+    step = stepper(model, lambda batch: padded_loss(model, batch))
     return timed(step, [examples[i : i + rows] for i in range(0, len(examples), rows)])
 
 

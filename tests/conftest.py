@@ -24,3 +24,13 @@ def shared() -> Path:
     if not (path / "data").is_dir():
         pytest.skip("no shared data: set THANOS_SHARED to the folder that holds data/sources")
     return path
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """For tests of tiny models: threads would wait for each other longer than they compute."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

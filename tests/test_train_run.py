@@ -26,14 +26,7 @@ from thanos.train.checkpoints import newest_checkpoint  # noqa: E402
 from thanos.train.read_config import load_config  # noqa: E402
 from thanos.train.run import train  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Models this small gain nothing from threads, and lose much on a machine that is shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
