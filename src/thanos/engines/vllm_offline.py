@@ -16,8 +16,10 @@ from thanos.prompts import Message
 
 WINDOW = 2048
 """Requests handed to vLLM at a time: enough to keep its scheduler full, few enough to hold in hand."""
-MOST_ROWS = 512
-"""Rows decoded together: as many as vLLM's own CUDA graphs are recorded for."""
+MOST_ROWS = 1024
+"""Rows decoded together; CUDA graphs are recorded for as many."""
+BLOCK = 64
+"""Tokens in a block of the cache: vLLM's bookkeeping is by block, and so is what prompts can share."""
 MOST_CHOICES = 64
 """Most tokens allowed at one branch of a closed set."""
 LEAST_REACHED = 1e-3
@@ -45,6 +47,8 @@ class VllmEngine:
                 enable_prefix_caching=True,
                 max_logprobs=MOST_CHOICES,
                 max_num_seqs=MOST_ROWS,
+                block_size=BLOCK,
+                compilation_config={"max_cudagraph_capture_size": MOST_ROWS},
                 # Log-probabilities after the mask of allowed tokens: exactly the distribution over the choices.
                 logprobs_mode="processed_logprobs",
                 seed=0,
@@ -117,10 +121,11 @@ class VllmEngine:
             )
             for i in rows
         ]
+        end = self._tokenizer.eos_token_id  # looked up once: a tokenizer takes its time
         decode = lambda ids: self._tokenizer.decode(ids, skip_special_tokens=True)
         for i, output in zip(rows, self._run([prompts[i] for i in rows], params), strict=True):
             written = list(output.outputs[0].token_ids)
-            ids = [t for t in written if t != self._tokenizer.eos_token_id]
+            ids = [t for t in written if t != end]
             choices = requests[i].choices
             free, text = cut_before_lead(ids, decode, choices.lead) if choices else (ids, decode(ids).strip())
             out[i] = (free, text, len(written))
