@@ -32,15 +32,14 @@ def main(work: Path, teachers: list[Path], students: list[Path], out: Path) -> N
     soft = mean(each)
     known = np.diff(np.concatenate(([0], data.response_ends))) > 0
     unseen = np.flatnonzero((data.skill >= 0) & known)
-    for i in np.concatenate((data.of("gold"), data.of("original"))):
+    annotated = np.concatenate((data.of("gold"), data.of("dev")))
+    for i in np.concatenate((annotated, data.of("original"))):
         soft[i] = log_softmax(each[i % len(each)][i])
-    fit = np.intersect1d(unseen, data.of("gold"))
+    fit = np.intersect1d(unseen, annotated)
     nll = lambda t: scores(soft[fit] / t, data.skill[fit], data.also[fit])["nll"]
     temperature = min(np.arange(0.6, 3.0, 0.05), key=nll)
-    print(f"teachers: temperature {temperature:.2f}, {len(fit)} gold rows, each by the teacher that had not seen it:",
+    print(f"teachers: temperature {temperature:.2f}, {len(fit)} annotated rows, each by the one that had not seen it:",
           scores(soft[fit] / temperature, data.skill[fit], data.also[fit]))  # fmt: skip
-    dev = np.intersect1d(unseen, data.of("dev"))
-    print(f"teachers' mean on {len(dev)} dev rows:", scores(soft[dev] / temperature, data.skill[dev], data.also[dev]))
     soft = log_softmax(soft / temperature)
     if students:
         soft[~known] = mean(read(students))[~known]

@@ -174,7 +174,9 @@ def main(config: Config) -> None:
         arrays = {name: predict(config, data, model, limited(config, data.of(name)), device) for name in SETS[1:3]}
         np.savez_compressed(config.out / f"{config.name}.npz", **{k: v.astype(np.float16) for k, v in arrays.items()})
     if config.predict:
-        everything = predict(config, data, model, np.arange(len(data.set)), device).astype(np.float16)
+        rows = np.concatenate([limited(config, data.of(name)) for name in SETS])
+        everything = np.zeros((len(data.set), len(data.skills)), np.float16)
+        everything[rows] = predict(config, data, model, rows, device)
         np.savez_compressed(config.out / f"{config.name}-all.npz", logits=everything)
     print(config.name, f"done after {time.time() - start:.0f} s", flush=True)
 
@@ -275,7 +277,7 @@ def train_step(config, data, model, rows, targets, weights, device) -> tuple[Ten
     sequences, read, first = zip(*(sequence(config, data, i) for i in rows), strict=True)
     tokens = pad(sequences, device)
     skill_loss = word_loss = torch.zeros((), device=device)
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         hidden = model(tokens)
         if config.task != "dialogue":
             logits = model.skill_logits(hidden[torch.arange(len(rows)), torch.tensor(read)])
@@ -303,7 +305,7 @@ def predict(config, data, model, rows: np.ndarray, device: str) -> np.ndarray:
     result = np.zeros((len(rows), len(data.skills)), np.float32)
     for batch in length_sorted(config, data, rows, size=256, chunk=len(rows)):
         sequences, read, _ = zip(*(sequence(config, data, i, training=False) for i in batch), strict=True)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             hidden = model(pad(sequences, device))[torch.arange(len(batch)), torch.tensor(read)]
         result[[where[int(i)] for i in batch]] = model.skill_logits(hidden).cpu().numpy()
     return result
