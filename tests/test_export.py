@@ -1,6 +1,9 @@
 """thanos export: what is written is the model, in the form that each engine loads."""
 
 import json
+import os
+import subprocess
+import sys
 from math import isclose
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -14,8 +17,9 @@ pytest.importorskip("peft", reason="needs the extra export")
 gguf = pytest.importorskip("gguf")
 
 from peft import LoraConfig, PeftModel, get_peft_model  # noqa: E402
-from random_llama import make_model  # noqa: E402
+from random_llama import TEMPLATE, make_model  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
+from training import write_config, write_training_files  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 import thanos.export.run as run_module  # noqa: E402
@@ -566,3 +570,36 @@ def test_the_command_says_it_in_one_line(tuned, rows, tmp_path, monkeypatch, cap
     assert code == 2 and out == "" and err.startswith("thanos: ") and err.count("\n") == 1 and "neither" in err
     code, out, err = command(tuned, tmp_path / "out.gguf")
     assert code == 0 and "the same skill as the unquantised model after 3 of 3 dialogues: 100.0%" in err
+
+
+@pytest.mark.slow
+def test_exporting_and_training_without_a_word_from_the_libraries(adapter, rows, tmp_path):
+    """Both commands in one process, which saves imports; standard error isn't a terminal here."""
+    pytest.importorskip("trl", reason="needs the extra train")
+    folder, base, out = other_llama(tmp_path / "model", "smollm"), tmp_path / "base.gguf", tmp_path / "out"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    write_only(folder, "gguf", base, "f32")
+    changed = {"base": str(base), "max_tokens": 1024, "max_steps": 2, "eval_every": 1, "eval_rows": 1}
+    config = write_config(tmp_path / "c.yaml", write_training_files(tmp_path, rows=8) | changed)
+    words = f"export {adapter} --to hf --quantize f32 -o {tmp_path / 'hf'} --check {rows}", f"train {config}"
+    code = f"""if True:
+        import sys
+        from thanos.cli.app import main
+        for words in {words}:
+            sys.argv = ["thanos", *words.split()]
+            try:
+                main()
+            except SystemExit as ended:
+                assert not ended.code
+        """
+    env = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"} | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0 and [line for line in lines if not line.startswith("thanos: ")] == [], done.stderr
+    assert "hf: f32" in lines[0] and sum(line.startswith("thanos: step ") for line in lines) == 2
+    # Neither the folder of the base, which may hold another model's configuration, nor a name to ask the hub for.
+    saved = json.loads((out / "checkpoint-2" / "adapter_config.json").read_text())
+    assert saved["base_model_name_or_path"] == ""
+    assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)

@@ -58,7 +58,9 @@ def _main(version: bool = typer.Option(False, "--version", help="Print the versi
 def main() -> None:
     """Entry point: an error that the user can mend is one line on standard error and exit code 2."""
     from thanos.errors import ThanosError
+    from thanos.quiet_libraries import quiet_libraries
 
+    quiet_libraries()
     try:
         app()
     except ThanosError as error:

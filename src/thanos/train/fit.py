@@ -2,7 +2,6 @@
 
 import logging
 import os
-import warnings
 from typing import Any
 
 import torch
@@ -106,13 +105,12 @@ def _out_of_memory(config: TrainConfig) -> str:
 
 
 def _quiet() -> None:
-    """Libraries' notes and bars aside: what people need to see is ours."""
+    """No notes, and no bars beside our own, not on a terminal either."""
     import datasets
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|trl")
     for name in ("accelerate", "peft", "trl"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from thanos.engines.hf.load import load_tokenizer, load_weights
+from thanos.engines.hf.load import gguf_file, load_tokenizer, load_weights
 from thanos.errors import ThanosError
 from thanos.train.config import TrainConfig
 
@@ -48,10 +48,10 @@ def training_model(config: TrainConfig, device: torch.device) -> Any:
     if config.tune == "full":
         return model
     tuned = _earlier_adapter(model, config) if config.adapter else _fresh_adapter(model, config)
-    if config.base == "embedded":
-        # PEFT would ask the hub about a base of that name at every checkpoint; it's written at the end.
+    if gguf_file(config.base):
+        # PEFT would look for a config.json beside the file or on the hub at every checkpoint. `finish` names the base.
         for adapter in tuned.peft_config.values():
-            adapter.base_model_name_or_path = None
+            adapter.base_model_name_or_path = ""  # it would fill in None
     return tuned
 
 

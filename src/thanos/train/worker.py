@@ -4,6 +4,7 @@ import os
 import sys
 
 from thanos.errors import ThanosError
+from thanos.quiet_libraries import quiet_libraries
 
 
 def main(output: str) -> int:
@@ -13,6 +14,7 @@ def main(output: str) -> int:
     from thanos.train.checkpoints import CONFIG_FILE
     from thanos.train.read_config import load_config
 
+    quiet_libraries()
     try:
         config = load_config(str(Path(output) / CONFIG_FILE), ["--output", output])
         from thanos.train.fit import fit

@@ -24,7 +24,7 @@ def load(model: str, adapter: str | None, device: torch.device) -> tuple[Any, An
 
 def load_tokenizer(model: str) -> Any:
     """The tokenizer of a hub id, a folder, a GGUF file, or of "embedded". Raises as `load`."""
-    path = _gguf_file(model)
+    path = gguf_file(model)
     try:
         return gguf_tokenizer(path) if path else AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -38,7 +38,7 @@ def load_weights(model: str, **how: Any) -> Any:
         model: See `load_tokenizer`.
         **how: More arguments of transformers' `from_pretrained`, e.g. dtype.
     """
-    path = _gguf_file(model)
+    path = gguf_file(model)
     where: dict[str, Any] = {"pretrained_model_name_or_path": model}
     if path:
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
@@ -53,7 +53,8 @@ def load_weights(model: str, **how: Any) -> Any:
     return weights
 
 
-def _gguf_file(model: str) -> Path | None:
+def gguf_file(model: str) -> Path | None:
+    """The GGUF file that a model's name stands for, if it does."""
     if model == "embedded":
         from thanos.engines.embedded.base import base_path
 
