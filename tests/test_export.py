@@ -28,6 +28,7 @@ from thanos.cli.app import main  # noqa: E402
 from thanos.cli.export import report_lines  # noqa: E402
 from thanos.dialogue import read_rows  # noqa: E402
 from thanos.engines.chat_tokens import encode_chat  # noqa: E402
+from thanos.engines.hf import TransformersEngine  # noqa: E402
 from thanos.export import FORMS, export, hf_folder  # noqa: E402
 from thanos.export.adapter import with_adapter  # noqa: E402
 from thanos.export.agreement import Agreement, Answer  # noqa: E402
@@ -366,6 +367,21 @@ def test_a_worse_model_is_found_out(tuned, rows, tmp_path, monkeypatch):
     assert len(listed) == report["check"]["n"] - report["check"]["agreed"] > 0
     assert [row["model"]["skill"] for row in listed] == [skills(rows)[row["line"] - 1] for row in listed]
     assert all(row["export"]["skill"] != row["model"]["skill"] and row["model"]["text"] for row in listed)
+
+
+def test_the_model_answers_in_float32_wherever_it_runs(tuned, rows, tmp_path, monkeypatch):
+    """On a GPU models run in bfloat16: rounding would count as disagreement."""
+    types = []
+
+    class Noted(TransformersEngine):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            types.append(self._model.dtype)
+
+    monkeypatch.setattr("thanos.engines.hf.load.usual_type", lambda device: torch.bfloat16)
+    monkeypatch.setattr("thanos.export.compare.TransformersEngine", Noted)
+    export(tuned, "hf", tmp_path / "out", rows)
+    assert types == [torch.float32, torch.bfloat16]
 
 
 def test_figures_of_an_agreement():

@@ -6,6 +6,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from thanos.dialogue import Dialogue
 from thanos.engines.hf.engine import TransformersEngine
 from thanos.engines.protocol import Engine
@@ -17,14 +19,15 @@ from thanos.prompts import Prompt
 
 
 def compare(source: Source, form: str, output: Path, dialogues: list[Dialogue], prompt: Prompt) -> Agreement:
-    """Let both answer every dialogue: the model in transformers, the export in the engine that it's for.
+    """Let both answer every dialogue: the model in transformers and in float32, the export in the engine that it's for.
 
     Raises:
         EngineError: if one of them fails.
     """
     with progress_bar("compare skills", 2 * len(dialogues)) as advance:
         adapter = str(source.adapter) if source.adapter else None
-        with closing(TransformersEngine(str(source.files), adapter=adapter)) as engine:
+        # In bfloat16, a GPU's default, rounding alone would change a third of a small model's answers.
+        with closing(TransformersEngine(str(source.files), adapter=adapter, dtype=torch.float32)) as engine:
             prompts = fit_prompts(dialogues, prompt, engine)
             ours = answer_all(engine, prompts, advance)
         with _engine_of(form, output) as engine:

@@ -43,19 +43,26 @@ CHOICE_ROOM = 32
 class TransformersEngine:
     """Weights in this process, through transformers."""
 
-    def __init__(self, model: str, adapter: str | None = None, batch_size: int | None = None):
+    def __init__(
+        self,
+        model: str,
+        adapter: str | None = None,
+        batch_size: int | None = None,
+        dtype: torch.dtype | None = None,
+    ):
         """Load tokenizer, weights and, if given, a PEFT adapter.
 
         Args:
             model: Hub id, folder, or a GGUF file (which is dequantised).
             adapter: Hub id or folder of a PEFT adapter; merged into the weights.
             batch_size: Rows decoded together; by default 256 on a GPU, 8 on a CPU.
+            dtype: Of the weights; by default bfloat16 on a GPU, float32 on a CPU.
 
         Raises:
             EngineError: if there is no such model or adapter, or it doesn't load.
         """
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        tokenizer, weights = load(model, adapter, device)
+        tokenizer, weights = load(model, adapter, device, dtype)
         self._set_up(f"hf/{model}" + (f"+{adapter}" if adapter else ""), tokenizer, weights, batch_size)
         self._graphs = GraphSteps.fits(weights)
         if self._graphs:

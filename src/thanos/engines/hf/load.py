@@ -9,17 +9,22 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from thanos.errors import EngineError
 
 
-def load(model: str, adapter: str | None, device: torch.device) -> tuple[Any, Any]:
-    """Load (tokenizer, model): bfloat16 on a GPU, float32 on a CPU.
+def load(model: str, adapter: str | None, device: torch.device, dtype: torch.dtype | None = None) -> tuple[Any, Any]:
+    """Load (tokenizer, model), in the device's usual type if none is given.
 
     Raises:
         EngineError: if either can't be found or doesn't load.
     """
     tokenizer = load_tokenizer(model)
-    weights = load_weights(model, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32)
+    weights = load_weights(model, dtype=dtype or usual_type(device))
     if adapter:
         weights = _with_adapter(weights, adapter)
     return tokenizer, weights.to(device).eval()
+
+
+def usual_type(device: torch.device) -> torch.dtype:
+    """bfloat16 on a GPU, float32 on a CPU."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
 def load_tokenizer(model: str) -> Any:
