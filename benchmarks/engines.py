@@ -1,6 +1,6 @@
 """CPU engines for the embedded model, on the same weights and the same prompts, in one run: why it runs on onnxruntime.
 
-pip install '.[bench]' && python benchmarks/engines.py [--prompts 32] [--threads 2]
+pip install '.[export]' && python benchmarks/engines.py [--prompts 32] [--threads 2]
 
 Each engine writes up to 80 greedy tokens for every prompt, the way it is best at: onnxruntime 16 rows together, llama.cpp's
 server (xllamacpp) with 1 slot and with 16, transformers in batches of 8. Then the skills: how often the 8-bit graph and
