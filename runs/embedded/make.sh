@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the embedded model again: from the base's weights and the annotated turns to the file that ships.
+# Make the embedded model again: from the base's weights and the annotated turns to a file like the one that ships.
 #
 #   bash runs/embedded/make.sh BASE.gguf ../shared WORK        # 17 minutes on one H200, Python with extra train
 #
@@ -17,7 +17,7 @@ train() { # NAME FLAGS...: one run of train.py; its weights are $work/NAME.safet
         --save "$work/$1.safetensors" --name "$@" ${EXTRA:-}
 }
 
-finish() { # Wait for the runs in the background; a failed one ends it all. Two runs fill one GPU.
+wait_for_both() { # Wait for the runs in the background; a failed one ends it all. Two runs fill one GPU.
     local job
     for job in $(jobs -p); do wait "$job"; done
 }
@@ -28,7 +28,7 @@ finish() { # Wait for the runs in the background; a failed one ends it all. Two 
 # 1. The base reads whole dialogues of the sources, and a first student learns from the labelled rows alone.
 train dialogue --task dialogue --rows unlabelled --epochs 1 &
 train first --rows $labelled --predict all &
-finish
+wait_for_both
 
 # 2. Teachers, which also read the true response, say which skill it shows; each labelled row is judged by the teacher
 #    that had not seen it.
@@ -36,8 +36,8 @@ teacher() { # FOLD
     train teacher$1 --task teacher --rows $labelled --fold $1 --folds 4 --write 0.1 --predict all \
         --init "$work/dialogue.safetensors" --fresh_head
 }
-teacher 0 & teacher 1 & finish
-teacher 2 & teacher 3 & finish
+teacher 0 & teacher 1 & wait_for_both
+teacher 2 & teacher 3 & wait_for_both
 [ -f "$work/soft.npz" ] || (cd "$here" && python3 label.py --work "$work" --out "$work/soft.npz" \
     --teachers "$work"/runs/teacher[0-3]-all.npz --students "$work/runs/first-all.npz")
 
@@ -52,12 +52,12 @@ for seed in 1 2; do
     train round2-$seed $soft --init "$work/finish.safetensors" --rows $labelled,unlabelled --batch 64 --lr 1.5e-4 \
         --epochs 1 --seed $seed &
 done
-finish
+wait_for_both
 for seed in 1 2; do
     train finish2-$seed $soft --init "$work/round2-1.safetensors,$work/round2-2.safetensors" --rows $labelled \
         --lr 5e-5 --epochs 2 --seed $seed &
 done
-finish
+wait_for_both
 train final --init "$work/finish2-1.safetensors,$work/finish2-2.safetensors" --epochs 0
 
 # 5. What ships, and its scores as it comes out again.

@@ -269,6 +269,11 @@ def pad(sequences: list[np.ndarray], device: str) -> Tensor:
     return torch.from_numpy(tokens).to(device, non_blocking=True)
 
 
+def mixed_precision(device: str) -> torch.autocast:
+    """Products in bfloat16 on a GPU; a CPU may be slower in it than in float32."""
+    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
+
+
 def train_step(config, data, model, rows, targets, weights, device) -> tuple[Tensor, Tensor, int]:
     """Loss, its two parts for the log, and how many tokens the batch had (the shared beginning counted once)."""
     if config.r_drop:
@@ -277,7 +282,7 @@ def train_step(config, data, model, rows, targets, weights, device) -> tuple[Ten
     sequences, read, first = zip(*(sequence(config, data, i) for i in rows), strict=True)
     tokens = pad(sequences, device)
     skill_loss = word_loss = torch.zeros((), device=device)
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+    with mixed_precision(device):
         hidden = model(tokens)
         if config.task != "dialogue":
             logits = model.skill_logits(hidden[torch.arange(len(rows)), torch.tensor(read)])
@@ -305,7 +310,7 @@ def predict(config, data, model, rows: np.ndarray, device: str) -> np.ndarray:
     result = np.zeros((len(rows), len(data.skills)), np.float32)
     for batch in length_sorted(config, data, rows, size=256, chunk=len(rows)):
         sequences, read, _ = zip(*(sequence(config, data, i, training=False) for i in batch), strict=True)
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        with mixed_precision(device):
             hidden = model(pad(sequences, device))[torch.arange(len(batch)), torch.tensor(read)]
         result[[where[int(i)] for i in batch]] = model.skill_logits(hidden).cpu().numpy()
     return result

@@ -26,7 +26,7 @@ def compare(source: Source, form: str, output: Path, dialogues: list[Dialogue], 
     """
     with progress_bar("compare skills", 2 * len(dialogues)) as advance:
         adapter = str(source.adapter) if source.adapter else None
-        # In bfloat16, a GPU's default, rounding alone would change a third of a small model's answers.
+        # In bfloat16, a GPU's default, rounding alone would change a third of a small model's skills.
         with closing(TransformersEngine(str(source.files), adapter=adapter, dtype=torch.float32)) as engine:
             prompts = fit_prompts(dialogues, prompt, engine)
             ours = answer_all(engine, prompts, advance)

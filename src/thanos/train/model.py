@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from thanos.engines.hf.load import gguf_file, load_tokenizer, load_weights
+from thanos.engines.hf.load import gguf_file, load_tokenizer, load_weights, usual_type
 from thanos.errors import ThanosError
 from thanos.train.config import TrainConfig
 
@@ -35,7 +35,7 @@ def training_model(config: TrainConfig, device: torch.device) -> Any:
         ThanosError: if the adapter is of another base, or a library is missing.
     """
     gpu = device.type == "cuda"
-    how: dict[str, Any] = {"dtype": torch.bfloat16 if gpu and config.tune != "full" else torch.float32}
+    how: dict[str, Any] = {"dtype": torch.float32 if config.tune == "full" else usual_type(device)}
     if gpu and not config.fsdp:
         how["device_map"] = {"": device}
     if config.tune == "qlora":
